@@ -1,0 +1,49 @@
+"""The two families of errors: what the user can mend, and what is a bug of ours.
+
+A third one, `hat_sim.protocol.errors.ProtocolError`, is an event of the simulated world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class HatSimError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with the user's input.
+
+    `what` says what is wrong and `hint` what would be accepted; `where` is a position such as
+    `hapt.yaml:12` and `path` the dotted path inside of the scenario, each None where it has none.
+    """
+
+    what: str
+    path: str | None = None
+    hint: str | None = None
+    where: str | None = None
+
+    def __str__(self) -> str:
+        place = ": ".join(part for part in (self.where, self.path) if part)
+        sentence = f"{place}: {self.what}" if place else self.what
+        return f"{sentence} ({self.hint})" if self.hint else sentence
+
+
+class UserError(HatSimError):
+    """The user's input is wrong: the command line prints every problem and exits with 2."""
+
+    def __init__(self, problems: Problem | Iterable[Problem] | str, hint: str | None = None) -> None:
+        if isinstance(problems, str):
+            problems = Problem(problems, hint=hint)
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[type[UserError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class InternalError(HatSimError):
+    """A promise of this package to itself is broken: a bug, never the user's fault."""
