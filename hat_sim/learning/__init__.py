@@ -1,0 +1,1 @@
+"""Models, their training, and what both cost in work and memory."""

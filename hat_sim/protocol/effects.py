@@ -1,0 +1,73 @@
+"""What a protocol, written as a generator, may ask of the world: messages to others and work of its own.
+
+    replies = yield Ask("coarse", {name: SummaryRequest() for name in sources})
+    student = yield Compute("train", "joint training", flop, lambda progress: train(...))
+
+An `Ask` gives `Replies`, a `Compute` the value of its callable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from hat_sim.protocol.errors import Fault, ProtocolError
+from hat_sim.protocol.messages import Message
+
+Phase = Literal["coarse", "fine", "transfer", "train"]
+PHASES: tuple[Phase, ...] = ("coarse", "fine", "transfer", "train")
+
+Progress = Callable[[str], None]
+"""Told in a few words how far a long computation is; it may show them to somebody, or not."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Send each device its request and wait until all have answered, or until the deadline.
+
+    `deadline_ns` counts from the sending; None waits for every answer.
+    """
+
+    phase: Phase
+    requests: Mapping[str, Message]
+    deadline_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Replies:
+    """The answers to an `Ask` in the order of its requests, and why the others did not answer.
+
+    Iterating over `messages` is the usual way; `failures` holds an error for each device without one.
+    """
+
+    messages: dict[str, Message] = field(default_factory=dict)
+    failures: dict[str, ProtocolError] = field(default_factory=dict)
+
+    M = TypeVar("M", bound=Message)
+
+    def of(self, kind: type[M]) -> dict[str, M]:
+        """The answers of one kind; an answer of any other moves to `failures`."""
+        fitting: dict[str, Any] = {}
+        for name, message in self.messages.items():
+            if isinstance(message, kind):
+                fitting[name] = message
+            else:
+                detail = f"{message.kind} came where {kind.kind} was asked for"
+                self.failures[name] = ProtocolError(Fault.UNEXPECTED, detail)
+        return fitting
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Work of the target: `flop` floating-point operations, declared before `run` is called."""
+
+    phase: Phase
+    label: str
+    flop: int
+    run: Callable[[Progress], Any]
+
+
+Effect = Ask | Compute
+Result = TypeVar("Result")
+Protocol = Generator[Effect, Any, Result]

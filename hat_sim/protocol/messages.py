@@ -1,0 +1,160 @@
+"""The messages of the selection protocol and of model transfer, typed and checked field by field.
+
+A target asks, a source answers: `Join` is answered by `Welcome`, `SummaryRequest` by `DomainSummary`,
+`CentroidRequest` by `Centroids`, `EncoderRequest` by `EncoderTransfer`, `ModelRequest` by `ModelTransfer`,
+and anything that cannot be answered by `ErrorReply`. A source keeps no state between requests, so each
+request carries whatever its answer depends on.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+
+from hat_sim.protocol.errors import Fault
+
+Array = InstanceOf[np.ndarray]
+Name = Annotated[str, Field(max_length=256)]
+Names = Annotated[tuple[Name, ...], Field(max_length=100_000)]
+Size = Annotated[int, Field(ge=0, lt=2**63)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class Message(BaseModel):
+    """Base of all messages; `kind` names a message in frames and in the ledger."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    kind: ClassVar[str]
+
+
+class Join(Message):
+    """The target announces its task: the shape of its inputs and the classes it must tell apart."""
+
+    kind = "join"
+    input_shape: Annotated[tuple[Size, ...], Field(min_length=1, max_length=4)]
+    classes: Names
+
+
+class Welcome(Message):
+    """The source can serve the task; `classes` are those of the target's that its model knows."""
+
+    kind = "welcome"
+    architecture: Name
+    classes: Names
+
+
+class SummaryRequest(Message):
+    """Asks for the statistics of the source's domain, for coarse selection."""
+
+    kind = "summary_request"
+
+
+class DomainSummary(Message):
+    """Statistics of a domain, float32 of shape (statistics,)."""
+
+    kind = "summary"
+    statistics: Array
+
+
+class CentroidRequest(Message):
+    """Asks for class centroids in the space of the reference encoder that `seed` grows."""
+
+    kind = "centroid_request"
+    seed: Size
+    width: Annotated[int, Field(ge=1, le=65_536)]
+    classes: Names
+
+
+class Centroids(Message):
+    """Class centroids, float16 of shape (classes, width), and the source's validation accuracy."""
+
+    kind = "centroids"
+    classes: Names
+    centroids: Array
+    accuracy: Fraction
+
+
+class EncoderRequest(Message):
+    """Asks for the source's encoder and for its class centroids in that encoder's space."""
+
+    kind = "encoder_request"
+    precision: Precision
+    classes: Names
+
+
+class EncoderTransfer(Message):
+    """An encoder with class centroids in its own space and the source's validation accuracy."""
+
+    kind = "encoder"
+    architecture: Name
+    weights: tuple[Array, ...]
+    classes: Names
+    centroids: Array
+    accuracy: Fraction
+
+
+class ModelRequest(Message):
+    """Asks for a model, or for its head alone where the encoder came already."""
+
+    kind = "model_request"
+    part: Literal["model", "head"]
+    precision: Precision
+
+
+class ModelTransfer(Message):
+    """A model or its head: an architecture of the catalogue, its classes, and weights in its order."""
+
+    kind = "model"
+    part: Literal["model", "head"]
+    architecture: Name
+    classes: Names
+    weights: tuple[Array, ...]
+    accuracy: Fraction
+
+
+class ErrorReply(Message):
+    """The request was refused, with the typed reason."""
+
+    kind = "error"
+    fault: Name
+    detail: Annotated[str, Field(max_length=1024)]
+
+    @classmethod
+    def of(cls, fault: Fault, detail: str) -> ErrorReply:
+        return cls(fault=fault.value, detail=detail[:1024])
+
+
+MESSAGES: dict[str, type[Message]] = {
+    message.kind: message
+    for message in (
+        Join,
+        Welcome,
+        SummaryRequest,
+        DomainSummary,
+        CentroidRequest,
+        Centroids,
+        EncoderRequest,
+        EncoderTransfer,
+        ModelRequest,
+        ModelTransfer,
+        ErrorReply,
+    )
+}
+
+
+def same_message(left: Message, right: Message) -> bool:
+    """Whether two messages are equal, their arrays compared bit by bit."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            array: NDArray[Any] = value
+            return (array.dtype.str, array.shape, array.tobytes())
+        return [plain(item) for item in value] if isinstance(value, tuple) else value
+
+    return type(left) is type(right) and all(
+        plain(getattr(left, field)) == plain(getattr(right, field)) for field in type(left).model_fields
+    )
