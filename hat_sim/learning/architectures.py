@@ -26,6 +26,10 @@ class Conv:
     size: tuple[int, ...]
 
     @property
+    def _taps(self) -> int:
+        return prod(self.kernel for _ in self.size)
+
+    @property
     def output_size(self) -> tuple[int, ...]:
         """Length of each spatial axis of the output."""
         padded = 2 * (self.kernel // 2)
@@ -33,11 +37,11 @@ class Conv:
 
     @property
     def parameters(self) -> int:
-        return self.outputs * (self.inputs * self.kernel ** len(self.size) + 1)
+        return self.outputs * (self.inputs * self._taps + 1)
 
     @property
     def forward_flop(self) -> int:
-        return 2 * self.inputs * self.kernel ** len(self.size) * self.outputs * prod(self.output_size)
+        return 2 * self.inputs * self._taps * self.outputs * prod(self.output_size)
 
     @property
     def activations(self) -> int:

@@ -45,7 +45,7 @@ def train_classifier(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs * batches)
     model.train()
     for _ in range(recipe.epochs):
-        for batch in torch.randperm(len(labels), generator=order).split(recipe.batch_size):
+        for batch in torch.split(torch.randperm(len(labels), generator=order), recipe.batch_size):
             logits = model.head(model.encoder.tail(inputs[batch], 0))
             loss = nn.functional.cross_entropy(logits, labels[batch])
             optimizer.zero_grad(set_to_none=True)
@@ -60,7 +60,7 @@ def logits_of(model: nn.Module, x: NDArray[np.float32] | Tensor) -> Tensor:
     """Logits (samples, classes) in evaluation mode, batch by batch."""
     inputs = x if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
     model.eval()
-    return torch.cat([model(part) for part in inputs.split(EVALUATION_BATCH)])
+    return torch.cat([model(part) for part in torch.split(inputs, EVALUATION_BATCH)])
 
 
 def accuracy_of(model: nn.Module, x: NDArray[np.float32], y: NDArray[np.int64]) -> float:

@@ -1,0 +1,63 @@
+"""A source's model on its way: from weights to tensors for a link, and from such tensors to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import nn
+
+from hat_sim.learning.architectures import ARCHITECTURES, Description, describe
+from hat_sim.learning.models import Classifier, build, load_weights, weights_of
+from hat_sim.protocol.errors import Fault, ProtocolError
+from hat_sim.protocol.messages import Precision
+from hat_sim.protocol.weights import pack, unpack
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """A source's model as the target received it.
+
+    `classes` are the target's class indices of the model's outputs; `accuracy` is what the source claims
+    from its own validation samples.
+    """
+
+    name: str
+    model: Classifier
+    classes: tuple[int, ...]
+    accuracy: float
+
+
+def description_of(architecture: str, shape: tuple[int, ...], classes: int) -> Description:
+    """The architecture that a frame names; ProtocolError where it is unknown or reads other inputs."""
+    if architecture not in ARCHITECTURES:
+        raise ProtocolError(Fault.FIELD, f"no architecture is called {architecture[:40]!r}")
+    try:
+        return describe(architecture, shape, classes)
+    except ValueError as error:
+        raise ProtocolError(Fault.SHAPE, str(error)) from None
+
+
+def empty_model(description: Description) -> Classifier:
+    """A model to be filled by `fill`."""
+    return build(description, seed=0)
+
+
+def packed(module: nn.Module, precision: Precision) -> tuple[NDArray[Any], ...]:
+    """The tensors that send a module: a model, its encoder or its head."""
+    return pack(weights_of(module), precision)
+
+
+def fill(module: nn.Module, tensors: Sequence[NDArray[Any]]) -> None:
+    """Fill a module with what `packed` sent; ProtocolError where the tensors do not fit it."""
+    load_weights(module, unpack(tensors, [array.shape for array in weights_of(module)]))
+
+
+def class_indices(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:
+    """Indices in the target's `classes` of a source's class names; ProtocolError for one it has not."""
+    unknown = [name for name in names if name not in classes]
+    if unknown or not names:
+        raise ProtocolError(Fault.FIELD, f"classes that were not asked for: {unknown[:5]}")
+    return tuple(classes.index(name) for name in names)

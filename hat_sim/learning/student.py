@@ -1,0 +1,115 @@
+"""The student: the target's own model, trained in the same way under every method.
+
+Each step takes the labelled samples and a batch of the pool (unlabelled and labelled together), and
+minimises CE(labelled) + alpha KL(D[x] || p(x)), where D holds the fused predictions of the sources for
+each sample of the pool (METHOD: adaptive injection, T = 1). The teacher's distributions are sharpened
+and both batches mixed up (Zhang et al. 2018) within themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hat_sim.learning.architectures import Description
+from hat_sim.learning.models import Classifier, build
+from hat_sim.seeding import derive_seed
+
+
+@dataclass(frozen=True)
+class StudentRecipe:
+    """The budget and the recipe of a student, the same for each method."""
+
+    epochs: int = 30
+    steps_per_epoch: int = 5
+    labelled_batch: int = 64
+    pool_batch: int = 64
+    learning_rate: float = 4e-3
+    mixup: float = 0.4
+    sharpening: float = 2.5
+
+
+@dataclass(frozen=True)
+class Pool:
+    """All that the target may train on: the labelled samples first, then the unlabelled ones.
+
+    `x` is (samples, *shape), `labels` (labelled,).
+    """
+
+    x: Tensor
+    labels: Tensor
+
+    @property
+    def labelled(self) -> Tensor:
+        return self.x[: len(self.labels)]
+
+
+class Student:
+    """A classifier in training, with its own optimizer and random stream."""
+
+    def __init__(self, description: Description, pool: Pool, recipe: StudentRecipe, seed: int) -> None:
+        self.model: Classifier = build(description, derive_seed(seed, "student"))
+        self.model.encoder.standardise.fit(pool.x)
+        self.recipe = recipe
+        self._inputs = self.model.encoder.standardise(pool.x)
+        self._labels = nn.functional.one_hot(pool.labels, description.head.outputs).float()
+        self._noise = torch.Generator().manual_seed(derive_seed(seed, "student batches"))
+        self._optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate, fused=True)
+        steps = recipe.epochs * recipe.steps_per_epoch
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, steps)
+
+    def step(self, teacher: Tensor | None, alpha: float) -> float:
+        """One update; `teacher` is (pool, classes), the loss before the update is returned."""
+        self.model.train()
+        rows = self._draw(len(self._labels), self.recipe.labelled_batch)
+        x, target = self._mix(self._inputs[rows], self._labels[rows])
+        loss = nn.functional.cross_entropy(self._logits(x), target)
+        if teacher is not None and alpha > 0:
+            rows = self._draw(len(self._inputs), self.recipe.pool_batch)
+            sharp = teacher[rows] ** self.recipe.sharpening
+            x, target = self._mix(self._inputs[rows], sharp / sharp.sum(dim=1, keepdim=True))
+            log_p = nn.functional.log_softmax(self._logits(x), dim=1)
+            loss = loss + alpha * nn.functional.kl_div(log_p, target, reduction="batchmean")
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        self._schedule.step()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def representations(self) -> Tensor:
+        """Features (pool, width) of the whole pool under the current encoder."""
+        self.model.eval()
+        return self.model.encoder.tail(self._inputs, 0)
+
+    @torch.no_grad()
+    def labelled_accuracy(self) -> float:
+        """Accuracy on the labelled samples it trains on: a curve to look at, no estimate."""
+        self.model.eval()
+        predicted = self._logits(self._inputs[: len(self._labels)]).argmax(dim=1)
+        return float((predicted == self._labels.argmax(dim=1)).float().mean())
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.model.head(self.model.encoder.tail(inputs, 0))
+        return logits
+
+    def _draw(self, samples: int, batch: int) -> Tensor:
+        return torch.randperm(samples, generator=self._noise)[:batch]
+
+    def _mix(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        if self.recipe.mixup <= 0:
+            return x, target
+        a = torch._standard_gamma(torch.full((2, len(x)), self.recipe.mixup), generator=self._noise)
+        share = a[0] / a.sum(dim=0).clamp_min(1e-12)
+        share = torch.maximum(share, 1 - share)
+        other = torch.randperm(len(x), generator=self._noise)
+        each = share.view(-1, *[1] * (x.ndim - 1))
+        return each * x + (1 - each) * x[other], share[:, None] * target + (1 - share[:, None]) * target[other]
+
+
+def student_flop(description: Description, labelled: int, pool: int, recipe: StudentRecipe, distils: bool) -> int:
+    """Work of training a student for its whole budget."""
+    samples = min(labelled, recipe.labelled_batch) + (min(pool, recipe.pool_batch) if distils else 0)
+    return recipe.epochs * recipe.steps_per_epoch * samples * description.training_flop

@@ -1,0 +1,1 @@
+"""The methods: HaT and its peers, all of one shape."""

@@ -1,0 +1,82 @@
+"""The one shape of a method: a protocol, written as a generator over what the target knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hat_sim.learning.architectures import Description
+from hat_sim.learning.models import Classifier
+from hat_sim.learning.student import Pool, StudentRecipe
+from hat_sim.protocol.messages import Precision
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a method may look at: what the target knows when it joins, and the roster of sources.
+
+    `labelled_x` is (labelled, *shape) with `labelled_y` (labelled,), `unlabelled_x` (unlabelled, *shape).
+    No test sample is here.
+    """
+
+    description: Description
+    classes: tuple[str, ...]
+    labelled_x: NDArray[np.float32]
+    labelled_y: NDArray[np.int64]
+    unlabelled_x: NDArray[np.float32]
+    sources: tuple[str, ...]
+    recipe: StudentRecipe
+    precision: Precision
+    seed: int
+
+    @property
+    def samples(self) -> NDArray[np.float32]:
+        """All inputs that the target may use, the labelled ones first."""
+        return np.concatenate([self.labelled_x, self.unlabelled_x])
+
+    @property
+    def pool(self) -> Pool:
+        """The same as tensors, with the labels."""
+        return Pool(torch.from_numpy(self.samples), torch.from_numpy(np.array(self.labelled_y)))
+
+    @property
+    def own_classes(self) -> tuple[int, ...]:
+        """Indices of the classes that have labelled samples."""
+        return tuple(int(label) for label in np.unique(self.labelled_y))
+
+    @property
+    def own_class_names(self) -> tuple[str, ...]:
+        return tuple(self.classes[label] for label in self.own_classes)
+
+
+@dataclass(frozen=True)
+class CurveRow:
+    """An epoch on the target; what a method has none of is None."""
+
+    epoch: int
+    student_loss: float
+    labelled_accuracy: float
+    mixer_loss: float | None = None
+    mixer_accuracy: float | None = None
+    alpha: float | None = None
+    stored: bool | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a method leaves on the target: a model, and the record of how it came to be.
+
+    `scores` are those by which sources were ranked, `weights` the mean weight of each in the fusion,
+    `notes` say in words what the user should know, such as that no source could be used.
+    """
+
+    model: Classifier
+    shortlisted: tuple[str, ...] = ()
+    selected: tuple[str, ...] = ()
+    curve: tuple[CurveRow, ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,121 @@
+"""Joint training: the mixer and the student, side by side, each with an optimizer of its own.
+
+Each step runs the encoders forward, updates the mixer on the labels and the student on labels and
+dictionary; after each epoch the mixer's predictions are offered to the dictionary. What is frozen is
+encoded once before the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hat_sim.learning.architectures import Description
+from hat_sim.learning.source_model import SourceModel
+from hat_sim.learning.student import Pool, Student, StudentRecipe, student_flop
+from hat_sim.methods.base import CurveRow, Fitted
+from hat_sim.methods.hat.injection import KnowledgeDictionary, injection_weight
+from hat_sim.methods.hat.mixer import AdaptedSource, AttentionMixer
+from hat_sim.methods.hat.options import HatOptions
+from hat_sim.protocol.effects import Progress
+from hat_sim.seeding import derive_seed
+
+
+@dataclass(frozen=True)
+class JointTraining:
+    """All that joint training needs; `flop` declares its work and calling it does the work."""
+
+    description: Description
+    pool: Pool
+    sources: Sequence[SourceModel]
+    options: HatOptions
+    recipe: StudentRecipe
+    seed: int
+
+    def flop(self) -> int:
+        """Frozen parts once over the pool; each step mixer and student; each epoch a look at the pool."""
+        labelled, samples, steps = len(self.pool.labels), len(self.pool.x), self.recipe.steps_per_epoch
+        once = each_step = each_epoch = 0
+        for source in self.sources:
+            it = source.model.description
+            frozen = max(0, len(it.encoder) - self.options.unfrozen_blocks)
+            tail = it.encode_flop(frozen)
+            once += samples * it.encode_flop()
+            mixing = tail + it.head.forward_flop + 2 * it.width * self.options.attention_width
+            each_step += labelled * 3 * mixing
+            each_epoch += samples * mixing
+        query = 2 * self.description.width * self.options.attention_width
+        each_step += labelled * (self.description.encode_flop() + 3 * query)
+        each_epoch += samples * (self.description.encode_flop() + query)
+        training = self.recipe.epochs * (steps * each_step + each_epoch)
+        return once + training + student_flop(self.description, labelled, samples, self.recipe, distils=True)
+
+    def __call__(self, progress: Progress) -> Fitted:
+        student = Student(self.description, self.pool, self.recipe, self.seed)
+        mixer = self._mixer()
+        optimizer = torch.optim.Adam(
+            [p for p in mixer.parameters() if p.requires_grad], lr=self.options.mixer_learning_rate
+        )
+        dictionary = KnowledgeDictionary()
+        labels = self.pool.labels
+        trained, gate = self._gate_rows()
+        everything, labelled = slice(0, len(self.pool.x)), slice(0, len(labels))
+        curve: list[CurveRow] = []
+        weights = torch.empty(0)
+        for epoch in range(self.recipe.epochs):
+            alpha = injection_weight(dictionary.accuracy, self.options.threshold)
+            for _ in range(self.recipe.steps_per_epoch):
+                fused, _ = mixer(student.representations(labelled), labelled)
+                loss = mixer.loss(fused[trained], labels[trained], self.options.anchor)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                student_loss = student.step(dictionary.predictions, alpha)
+            with torch.no_grad():
+                fused, weights = mixer(student.representations(everything), everything)
+            stored = dictionary.offer(fused, fused[gate], labels[gate])
+            accuracy = float((fused[gate].argmax(dim=1) == labels[gate]).float().mean())
+            curve.append(
+                CurveRow(
+                    epoch=epoch,
+                    student_loss=student_loss,
+                    labelled_accuracy=student.labelled_accuracy(),
+                    mixer_loss=float(loss.detach()),
+                    mixer_accuracy=accuracy,
+                    alpha=alpha,
+                    stored=stored,
+                )
+            )
+            progress(f"epoch {epoch + 1}/{self.recipe.epochs}, mixer accuracy {accuracy:.2f}, alpha {alpha:.2f}")
+        return Fitted(
+            student.model.eval(),
+            curve=tuple(curve),
+            weights={s.name: float(w) for s, w in zip(self.sources, weights.mean(dim=0), strict=True)},
+        )
+
+    def _mixer(self) -> AttentionMixer:
+        adapted = [AdaptedSource(s, self.pool.x, self.options.unfrozen_blocks) for s in self.sources]
+        return AttentionMixer(
+            adapted,
+            [source.classes for source in self.sources],
+            self.description.head.outputs,
+            self.description.width,
+            self.options.attention_width,
+            self.options.temperature,
+            self.options.attention,
+            derive_seed(self.seed, "mixer"),
+        )
+
+    def _gate_rows(self) -> tuple[Tensor, Tensor]:
+        """Rows of the labelled samples that the mixer trains on, and those that judge it."""
+        labels = self.pool.labels
+        rows = torch.arange(len(labels))
+        if self.options.gate == "training":
+            return rows, rows
+        first = torch.tensor([bool((labels[:row] == labels[row]).any()) is False for row in range(len(labels))])
+        counts = torch.bincount(labels)
+        held_out = first & (counts[labels] > 1)
+        return rows[~held_out], rows[held_out]

@@ -1,0 +1,44 @@
+"""Every setting of HaT, each with its range; the defaults are those of `scenarios/hapt.yaml`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class HatOptions(BaseModel):
+    """HaT as described in arXiv 2412.04060, where it is open by the formulas marked as ours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    eta: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """How much coarse selection keeps: a fraction of the fleet, or a floor of similarity."""
+    eta_means: Literal["fraction", "floor"] = "fraction"
+    """Whether eta is the fraction of the sources that is kept or the least similarity of one."""
+    similarity: Literal["cosine", "euclidean", "correlation"] = "cosine"
+    """How the statistics of two domains are compared."""
+    top: Annotated[int, Field(ge=1)] = 3
+    """N_p: how many sources fine selection chooses and the target fetches."""
+    fine_space: Literal["reference", "encoder"] = "reference"
+    """The space of the class centroids: a shared random encoder, or each source's own."""
+    reference_width: Annotated[int, Field(ge=2, le=4096, multiple_of=2)] = 128
+    """Features of the reference encoder."""
+    attention: Literal["attention", "equal"] = "attention"
+    """Weights learned for each sample, or equal ones as a control."""
+    attention_width: Annotated[int, Field(ge=1)] = 16
+    """d: width of queries and keys."""
+    temperature: Positive = 5.0
+    """tau: the higher, the nearer are the weights to equal ones."""
+    anchor: Annotated[float, Field(ge=0)] = 0.03
+    """How strongly the sources' heads are held to the weights they came with."""
+    unfrozen_blocks: Annotated[int, Field(ge=0)] = 0
+    """Blocks at the end of each source encoder that train with the mixer; 0 freezes encoders whole."""
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """b: mixer accuracy below which nothing is injected."""
+    gate: Literal["training", "held_out"] = "training"
+    """Mixer accuracy on the labels it trains on, or on one label a class kept from it."""
+    mixer_learning_rate: Positive = 0.02
+    """Learning rate of the mixer's optimizer."""

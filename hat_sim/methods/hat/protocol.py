@@ -1,0 +1,138 @@
+"""HaT from the first message to the trained student: read it beside the paper's algorithm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hat_sim.learning.centroids import class_centroids
+from hat_sim.learning.models import Classifier
+from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
+from hat_sim.learning.source_model import SourceModel, class_indices, description_of, empty_model, fill
+from hat_sim.learning.statistics import domain_statistics, statistics_flop
+from hat_sim.methods.base import Fitted, Task
+from hat_sim.methods.exchange import fetch_heads, fetch_models, join
+from hat_sim.methods.hat import coarse, fine
+from hat_sim.methods.hat.joint import JointTraining
+from hat_sim.methods.hat.options import HatOptions
+from hat_sim.methods.peers.target_only import train_alone
+from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
+from hat_sim.protocol.errors import Fault, ProtocolError
+from hat_sim.protocol.messages import (
+    CentroidRequest,
+    Centroids,
+    DomainSummary,
+    EncoderRequest,
+    EncoderTransfer,
+    SummaryRequest,
+)
+from hat_sim.seeding import derive_seed
+
+
+def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
+    """Expand the fleet by one target: select, fetch, fuse, and distil."""
+    joined = yield from join(task)
+    shortlist = yield from select_coarsely(task, options, joined)
+    if options.fine_space == "reference":
+        ranking = yield from rank_in_reference_space(task, options, shortlist)
+        chosen = fine.best(ranking, options.top)
+        models = yield from fetch_models(task, chosen)
+    else:
+        ranking, encoders = yield from rank_in_encoder_space(task, shortlist)
+        chosen = fine.best(ranking, options.top)
+        models = yield from fetch_heads(task, chosen, encoders)
+    if models:
+        fitted = yield from train_jointly(task, options, models)
+    else:
+        fitted = yield from train_alone(task)
+        fitted = replace(fitted, notes=("no source could be used: the target learned alone",))
+    selected = tuple(model.name for model in models)
+    return replace(fitted, shortlisted=shortlist, selected=selected, scores=ranking)
+
+
+def select_coarsely(task: Task, options: HatOptions, joined: tuple[str, ...]) -> Protocol[tuple[str, ...]]:
+    """Ask every joined source for its domain's statistics; the names that pass, nearest first."""
+    samples = task.samples
+    flop = statistics_flop(len(samples), task.description.shape)
+    own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
+    replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
+    statistics = {
+        name: summary.statistics
+        for name, summary in replies.of(DomainSummary).items()
+        if summary.statistics.shape == own.shape
+    }
+    return coarse.shortlist(coarse.similarities(own, statistics, options.similarity), options)
+
+
+def rank_in_reference_space(
+    task: Task, options: HatOptions, shortlist: tuple[str, ...]
+) -> Protocol[dict[str, float]]:
+    """Scores from class centroids in the space of a random encoder: no model moves."""
+    seed = derive_seed(task.seed, "reference encoder")
+    width = options.reference_width
+    samples = task.samples
+
+    def own_centroids(_: object) -> NDArray[np.float32]:
+        features = standardise_features(reference_features(samples, width, seed))
+        return class_centroids(features[: len(task.labelled_y)], task.labelled_y, task.own_classes)
+
+    flop = reference_flop(len(samples), task.description.shape, width)
+    own = yield Compute("fine", "reference centroids", flop, own_centroids)
+    request = CentroidRequest(seed=seed, width=width, classes=task.classes)
+    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
+    candidates = {
+        name: fine.Candidate(reply.classes, reply.centroids, own, reply.accuracy)
+        for name, reply in replies.of(Centroids).items()
+        if reply.centroids.shape == (len(reply.classes), width)
+    }
+    return fine.scores(candidates, task.own_class_names)
+
+
+def rank_in_encoder_space(
+    task: Task, shortlist: tuple[str, ...]
+) -> Protocol[tuple[dict[str, float], dict[str, Classifier]]]:
+    """Scores from class centroids in each source's own feature space; its encoder comes over for it."""
+    request = EncoderRequest(precision=task.precision, classes=task.classes)
+    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
+    received: dict[str, tuple[Classifier, EncoderTransfer]] = {}
+    for name, transfer in replies.of(EncoderTransfer).items():
+        try:
+            received[name] = (_encoder(task, transfer), transfer)
+        except ProtocolError as error:
+            replies.failures[name] = error
+
+    def centroids(_: object) -> dict[str, fine.Candidate]:
+        candidates = {}
+        for name, (model, transfer) in received.items():
+            with torch.no_grad():
+                features = model.encoder(torch.from_numpy(task.labelled_x)).numpy()
+            own = class_centroids(features, task.labelled_y, task.own_classes)
+            candidates[name] = fine.Candidate(transfer.classes, transfer.centroids, own, transfer.accuracy)
+        return candidates
+
+    flop = len(task.labelled_y) * sum(m.description.encode_flop() for m, _ in received.values())
+    candidates = (yield Compute("fine", "encode the labels", flop, centroids)) if received else {}
+    encoders = {name: model for name, (model, _) in received.items()}
+    return fine.scores(candidates, task.own_class_names), encoders
+
+
+def train_jointly(task: Task, options: HatOptions, models: tuple[SourceModel, ...]) -> Protocol[Fitted]:
+    """The mixer, the dictionary and the student, on the target."""
+    training = JointTraining(
+        task.description, task.pool, models, options, task.recipe, derive_seed(task.seed, "joint training")
+    )
+    fitted: Fitted = yield Compute("train", "joint training", training.flop(), training)
+    return fitted
+
+
+def _encoder(task: Task, transfer: EncoderTransfer) -> Classifier:
+    """A model whose encoder is the one received; its head is still to come."""
+    classes = class_indices(transfer.classes, task.classes)
+    model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))
+    fill(model.encoder, transfer.weights)
+    if transfer.centroids.shape != (len(classes), model.description.width):
+        raise ProtocolError(Fault.SHAPE, f"centroids of shape {transfer.centroids.shape}")
+    return model.eval()

@@ -1,0 +1,1 @@
+"""The methods that HaT is held against."""

@@ -1,0 +1,59 @@
+"""AVER (after You et al., KDD 2017): distil the mean of all sources' predictions, weighed equally."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from hat_sim.learning.source_model import SourceModel
+from hat_sim.learning.student import Student, student_flop
+from hat_sim.learning.training import logits_of
+from hat_sim.methods.base import CurveRow, Fitted, Task
+from hat_sim.methods.exchange import fetch_models, join
+from hat_sim.methods.peers.options import AverOptions
+from hat_sim.methods.peers.target_only import train_alone
+from hat_sim.protocol.effects import Compute, Progress, Protocol
+from hat_sim.seeding import derive_seed
+
+
+def aver(task: Task, options: AverOptions) -> Protocol[Fitted]:
+    """CE on the labels + alpha times the mean over sources of KL(p_i || p_t), which is KL to their mean
+    up to a constant; every source's model is downloaded."""
+    models = yield from fetch_models(task, (yield from join(task)))
+    if not models:
+        fitted = yield from train_alone(task)
+        return replace(fitted, notes=("no source could be used: the target learned alone",))
+    pool = task.pool
+    flop = len(pool.x) * sum(source.model.description.forward_flop for source in models)
+    flop += student_flop(task.description, len(pool.labels), len(pool.x), task.recipe, distils=True)
+    fitted = yield Compute("train", "distillation", flop, lambda p: _distil(task, options, models, p))
+    names = tuple(source.name for source in models)
+    return replace(fitted, shortlisted=names, selected=names)
+
+
+def mean_vote(models: tuple[SourceModel, ...], x: Tensor, classes: int) -> Tensor:
+    """Mean of the sources' distributions (samples, classes), for each class over those that know it."""
+    total, votes = torch.zeros(len(x), classes), torch.zeros(classes)
+    for source in models:
+        known = torch.tensor(source.classes)
+        total.index_add_(1, known, torch.softmax(logits_of(source.model, x), dim=1))
+        votes[known] += 1
+    mean = total / votes.clamp_min(1)
+    return mean / mean.sum(dim=1, keepdim=True)
+
+
+def _distil(
+    task: Task, options: AverOptions, models: tuple[SourceModel, ...], progress: Progress
+) -> Fitted:
+    pool = task.pool
+    teacher = mean_vote(models, pool.x, len(task.classes))
+    student = Student(task.description, pool, task.recipe, derive_seed(task.seed, "aver"))
+    curve = []
+    for epoch in range(task.recipe.epochs):
+        for _ in range(task.recipe.steps_per_epoch):
+            loss = student.step(teacher, options.alpha)
+        curve.append(CurveRow(epoch, loss, student.labelled_accuracy(), alpha=options.alpha))
+        progress(f"epoch {epoch + 1}/{task.recipe.epochs}")
+    return Fitted(student.model.eval(), curve=tuple(curve))

@@ -1,0 +1,74 @@
+"""The source that is best on the target's labels, fine-tuned on them.
+
+The model that stays on the target is the source's own architecture, not the scenario's student.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from hat_sim.learning.source_model import SourceModel
+from hat_sim.learning.training import logits_of
+from hat_sim.methods.base import CurveRow, Fitted, Task
+from hat_sim.methods.exchange import fetch_models, join
+from hat_sim.methods.peers.options import FineTuneOptions
+from hat_sim.methods.peers.target_only import train_alone
+from hat_sim.protocol.effects import Compute, Progress, Protocol
+
+
+def fine_tune(task: Task, options: FineTuneOptions) -> Protocol[Fitted]:
+    """Download every model, keep the one that tells the labelled samples best, and tune all of it.
+
+    A source has to know every labelled class. Equal accuracies are told apart by likelihood.
+    """
+    joined = yield from join(task)
+    models = yield from fetch_models(task, joined)
+    able = tuple(source for source in models if set(task.own_classes) <= set(source.classes))
+    if not able:
+        fitted = yield from train_alone(task)
+        return replace(fitted, notes=("no source knows all classes: the target learned alone",))
+    labelled = len(task.labelled_y)
+    flop = labelled * sum(source.model.description.forward_flop for source in able)
+    scores = yield Compute("train", "try the sources", flop, lambda _: _scores(task, able))
+    best = max(able, key=lambda source: (scores[source.name], source.name))
+    flop = options.steps * labelled * best.model.description.training_flop
+    fitted = yield Compute("train", "fine-tuning", flop, lambda p: _tune(task, options, best, p))
+    names = tuple(source.name for source in able)
+    return replace(fitted, shortlisted=names, selected=(best.name,), scores=scores)
+
+
+def _outputs(task: Task, source: SourceModel) -> Tensor:
+    """For each labelled sample the index of its class among the source's outputs."""
+    return torch.tensor([source.classes.index(int(label)) for label in task.labelled_y])
+
+
+def _scores(task: Task, models: tuple[SourceModel, ...]) -> dict[str, float]:
+    """Accuracy on the labels plus at most half of a sample's worth of mean likelihood."""
+    found = {}
+    for source in models:
+        p = torch.softmax(logits_of(source.model, task.labelled_x), dim=1)
+        labels = _outputs(task, source)
+        accuracy = (p.argmax(dim=1) == labels).float().mean()
+        likelihood = p[torch.arange(len(labels)), labels].mean()
+        found[source.name] = float(accuracy + likelihood / (2 * len(labels)))
+    return found
+
+
+def _tune(task: Task, options: FineTuneOptions, source: SourceModel, progress: Progress) -> Fitted:
+    model, labels = source.model.train(), _outputs(task, source)
+    inputs = model.encoder.standardise(torch.from_numpy(task.labelled_x))
+    optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
+    curve = []
+    for step in range(options.steps):
+        logits = model.head(model.encoder.tail(inputs, 0))
+        loss = nn.functional.cross_entropy(logits, labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        accuracy = float((logits.argmax(dim=1) == labels).float().mean())
+        curve.append(CurveRow(step, float(loss.detach()), accuracy))
+        progress(f"step {step + 1}/{options.steps}")
+    return Fitted(model.eval(), curve=tuple(curve))
