@@ -1,0 +1,73 @@
+"""Access links, and the fixed delays of the path between two of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hat_sim.errors import InternalError
+from hat_sim.network.tcp import HEADER, MSS, RTO_FLOOR_NS, SYN
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLink:
+    """The link of one device to a core that is never a bottleneck.
+
+    Both rates are in bit/s of layer 2; `latency_ns` is one way, over this link alone.
+    """
+
+    up_bit_s: int
+    down_bit_s: int
+    latency_ns: int
+
+    def __post_init__(self) -> None:
+        if self.up_bit_s <= 0 or self.down_bit_s <= 0 or self.latency_ns < 0:
+            raise InternalError(f"an access link needs positive rates and a latency of 0 or more: {self}")
+
+
+def serialisation_ns(wire_bytes: int, bit_s: int) -> int:
+    """How long a link is busy with so many bytes, rounded up."""
+    return -(-wire_bytes * 8 * NS_PER_S // bit_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One direction between two devices: the sender's uplink, then the receiver's downlink.
+
+    `rtt_ns` is from the first bit of a full packet to the last bit of its acknowledgement, queues
+    empty; `handshake_ns` from connect() to the SYN-ACK: a round trip, and both packets on every link.
+    """
+
+    latency_ns: int
+    faster_bit_s: int
+    rtt_ns: int
+    handshake_ns: int
+
+    @classmethod
+    def between(cls, sender: AccessLink, receiver: AccessLink) -> Path:
+        def there(packet: int) -> int:
+            return serialisation_ns(packet, sender.up_bit_s) + serialisation_ns(packet, receiver.down_bit_s)
+
+        def back(packet: int) -> int:
+            return serialisation_ns(packet, receiver.up_bit_s) + serialisation_ns(packet, sender.down_bit_s)
+
+        latency_ns = sender.latency_ns + receiver.latency_ns
+        return cls(
+            latency_ns=latency_ns,
+            faster_bit_s=max(sender.up_bit_s, receiver.down_bit_s),
+            rtt_ns=2 * latency_ns + there(MSS + HEADER) + back(HEADER),
+            handshake_ns=2 * latency_ns + there(SYN) + back(SYN),
+        )
+
+    @property
+    def rto_ns(self) -> int:
+        """Linux's retransmission timeout where the round trip is steady: RTT + 200 ms."""
+        return self.rtt_ns + RTO_FLOOR_NS
+
+    def tail_ns(self, size: int) -> int:
+        """From the moment a message of `size` bytes has left the bottleneck to its last bit's arrival.
+
+        The bottleneck pays for every packet; the other hop, which is faster, adds one packet.
+        """
+        return self.latency_ns + serialisation_ns(min(size, MSS) + HEADER, self.faster_bit_s)
