@@ -1,0 +1,1 @@
+"""The command line `hat-sim`: one file a verb."""

@@ -1,0 +1,12 @@
+"""`hat-sim schema`: the JSON Schema of scenario files, for editors that complete and check them."""
+
+from __future__ import annotations
+
+
+def schema() -> None:
+    """Print the JSON Schema of scenario files."""
+    import json
+
+    from hat_sim.scenario.json_schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))

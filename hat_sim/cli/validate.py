@@ -1,0 +1,46 @@
+"""`hat-sim validate`: is a scenario file sound, and if not, everything that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hat_sim.scenario.schema import Scenario
+
+
+def validate(
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="The scenario files.")],
+) -> None:
+    """Check scenario files and report all their problems at once."""
+    from hat_sim.errors import Problem, UserError
+    from hat_sim.scenario.load import load_scenario
+
+    problems: list[Problem] = []
+    for file in scenarios:
+        try:
+            document = load_scenario(file)
+        except UserError as error:
+            problems.extend(error.problems)
+        else:
+            print(f"{file}: {_summary(document.scenario)}")
+    if problems:
+        raise UserError(problems)
+
+
+def _summary(scenario: Scenario) -> str:
+    """The scenario's name, and how many targets and sources each of its worlds has."""
+    from hat_sim.scenario.schema import source_count, target_count
+
+    generated = scenario.data.generated
+    domains = None if generated is None else generated.domains
+    targets, sources = target_count(scenario.target, domains), source_count(scenario.sources, domains)
+    return f"{scenario.name}, {_counted(targets, 'target')}, {_counted(sources, 'source')}"
+
+
+def _counted(number: int | None, noun: str) -> str:
+    if number is None:
+        return f"as many {noun}s as the data have domains for"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

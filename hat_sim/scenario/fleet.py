@@ -1,0 +1,225 @@
+"""The fleets of a scenario: which domain, device, link and architecture each simulated device has.
+
+What is dealt to a source depends on its name, not on how many others there are: the sources are ordered by a
+seeded hash of their names, a different order for each thing dealt, and shares are cut from that order. So
+the fleets of two targets, which differ in one domain, agree on nearly every device.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
+
+from hat_sim.errors import Problem, UserError
+from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile
+from hat_sim.scenario.nearest import suggestion
+from hat_sim.scenario.schema import Scenario, SourceDevice, SourceDistribution, source_count
+from hat_sim.seeding import derive_seed
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device of a fleet; `architecture` may still be `auto`."""
+
+    name: str
+    domain: str
+    architecture: str
+    profile: DeviceProfile
+    link: LinkProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A target and the sources that it may learn from; names are unique within the fleet."""
+
+    target: Device
+    sources: tuple[Device, ...]
+
+
+def build_fleets(scenario: Scenario, dataset_domains: Sequence[str]) -> tuple[Fleet, ...]:
+    """One fleet for each target domain, in the order of the scenario or, for `each`, of the dataset.
+
+    Raises UserError with a Problem for every domain that the dataset does not have, for every target
+    among its own explicit sources, and where nothing is left to be a source.
+    """
+    problems = list(_problems(scenario, dataset_domains))
+    if problems:
+        raise UserError(problems)
+    builder = _Builder(scenario, dataset_domains)
+    return tuple(builder.fleet(domain) for domain in target_domains(scenario, dataset_domains))
+
+
+def target_domains(scenario: Scenario, dataset_domains: Sequence[str]) -> tuple[str, ...]:
+    """The domain of every target."""
+    domains = scenario.target.domain
+    return tuple(dataset_domains) if domains == "each" else domains
+
+
+def target_name(domain: str) -> str:
+    """The name of the target device of a domain."""
+    return f"target-{domain}"
+
+
+def _problems(scenario: Scenario, dataset_domains: Sequence[str]) -> Iterator[Problem]:
+    known = set(dataset_domains)
+    targets = set(target_domains(scenario, dataset_domains))
+    for path, domain in _named_targets(scenario):
+        if domain not in known:
+            yield Problem(f'unknown domain "{domain}"', path=path, hint=suggestion(domain, dataset_domains))
+    for path, domain in _named_sources(scenario):
+        if domain not in known:
+            yield Problem(f'unknown domain "{domain}"', path=path, hint=suggestion(domain, dataset_domains))
+        elif domain in targets:
+            yield Problem(
+                f'the target\'s own domain "{domain}" is among its sources',
+                path=path,
+                hint="leave it out, or write `domains: all`, which does so",
+            )
+    if isinstance(scenario.sources, tuple):
+        target_names = {target_name(domain) for domain in targets}
+        for index, source in enumerate(scenario.sources):
+            if source.name in target_names:
+                yield Problem(
+                    f'"{source.name}" is the name of a target',
+                    path=f"sources.{index}.name",
+                    hint="any other name",
+                )
+    elif scenario.sources.domains == "all" and len(known) < 2:
+        yield Problem(
+            "no domain is left to be a source",
+            path="sources.domains",
+            hint="the data need at least two domains",
+        )
+
+
+def _named_targets(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    domains = scenario.target.domain
+    if domains != "each":
+        for index, domain in enumerate(domains):
+            yield ("target.domain" if len(domains) == 1 else f"target.domain.{index}"), domain
+
+
+def _named_sources(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    sources = scenario.sources
+    if isinstance(sources, tuple):
+        for index, source in enumerate(sources):
+            yield f"sources.{index}.domain", source.domain
+    elif sources.domains != "all":
+        for index, domain in enumerate(sources.domains):
+            yield f"sources.domains.{index}", domain
+
+
+class _Builder:
+    """Builds fleets of one scenario; profiles and hashes are shared between the fleets."""
+
+    def __init__(self, scenario: Scenario, dataset_domains: Sequence[str]) -> None:
+        self._scenario = scenario
+        self._dataset_domains = dataset_domains
+        self._device_profile = cache(scenario.device_profile)
+        self._link_profile = cache(scenario.link_profile)
+        self._ticket = cache(lambda purpose, name: derive_seed(scenario.seed, purpose, name))
+
+    def fleet(self, domain: str) -> Fleet:
+        target = self._scenario.target
+        device = Device(
+            name=target_name(domain),
+            domain=domain,
+            architecture=target.architecture,
+            profile=self._device_profile(target.device),
+            link=self._link_profile(target.link),
+        )
+        sources = self._scenario.sources
+        if isinstance(sources, tuple):
+            return Fleet(device, self._listed(sources, device.name))
+        return Fleet(device, self._dealt(sources, domain, device.name))
+
+    def _listed(self, sources: Sequence[SourceDevice], reserved: str) -> tuple[Device, ...]:
+        names = _names([source.domain for source in sources], [source.name for source in sources], reserved)
+        return tuple(
+            Device(
+                name=name,
+                domain=source.domain,
+                architecture=source.architecture,
+                profile=self._device_profile(source.device),
+                link=self._link_profile(source.link),
+            )
+            for name, source in zip(names, sources, strict=True)
+        )
+
+    def _dealt(self, sources: SourceDistribution, target_domain: str, reserved: str) -> tuple[Device, ...]:
+        everyone = [domain for domain in self._dataset_domains if domain != target_domain]
+        domains = everyone if sources.domains == "all" else list(sources.domains)
+        count = source_count(sources, len(self._dataset_domains))
+        chosen = self._cycled(domains, len(domains) if count is None else count)
+        names = _names(chosen, [None] * len(chosen), reserved)
+        devices = self._deal("devices", sources.devices, names)
+        links = self._deal("links", sources.links, names)
+        architectures = self._deal("architectures", sources.architectures, names)
+        compute = self._factors("compute", sources.heterogeneity.compute, names)
+        bandwidth = self._factors("bandwidth", sources.heterogeneity.bandwidth, names)
+        return tuple(
+            Device(
+                name=names[k],
+                domain=chosen[k],
+                architecture=architectures[k],
+                profile=_faster(self._device_profile(devices[k]), compute[k]),
+                link=_wider(self._link_profile(links[k]), bandwidth[k]),
+            )
+            for k in range(len(names))
+        )
+
+    def _cycled(self, domains: list[str], count: int) -> list[str]:
+        """`count` domains: whole turns through all of them, then the first of a seeded permutation."""
+        turns, rest = divmod(count, len(domains))
+        first = set(self._shuffled("domains", domains)[:rest])
+        return domains * turns + [domain for domain in domains if domain in first]
+
+    def _shuffled(self, purpose: str, names: Sequence[str]) -> list[str]:
+        return sorted(names, key=lambda name: self._ticket(purpose, name))
+
+    def _deal(self, purpose: str, shares: tuple[str, ...] | Mapping[str, int], names: list[str]) -> list[str]:
+        """What each of `names` gets: counts are cut off one after the other, names get even shares."""
+        if isinstance(shares, tuple):
+            stack = [shares[k * len(shares) // len(names)] for k in range(len(names))]
+        else:
+            stack = [share for share, count in shares.items() for _ in range(count)]
+        dealt = dict(zip(self._shuffled(purpose, names), stack, strict=True))
+        return [dealt[name] for name in names]
+
+    def _factors(self, purpose: str, sigma: float, names: list[str]) -> list[float]:
+        """Log-normal factors at the quantiles (k + 1/2) / n, so that their median is 1 whatever the seed."""
+        if sigma == 0:
+            return [1.0] * len(names)
+        normal = NormalDist()
+        quantiles = [normal.inv_cdf((k + 0.5) / len(names)) for k in range(len(names))]
+        dealt = dict(zip(self._shuffled(purpose, names), quantiles, strict=True))
+        return [math.exp(sigma * dealt[name]) for name in names]
+
+
+def _names(domains: Sequence[str], given: Sequence[str | None], reserved: str) -> list[str]:
+    """A name for each source: the given one, else its domain, with a number where that name is taken."""
+    taken = {reserved, *(name for name in given if name is not None)}
+    repeats: Counter[str] = Counter()
+    names = []
+    for domain, name in zip(domains, given, strict=True):
+        while name is None:
+            repeats[domain] += 1
+            candidate = domain if repeats[domain] == 1 else f"{domain}.{repeats[domain]}"
+            if candidate not in taken:
+                name = candidate
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _faster(profile: DeviceProfile, factor: float) -> DeviceProfile:
+    return profile if factor == 1 else dataclasses.replace(profile, speed=profile.speed * factor)
+
+
+def _wider(link: LinkProfile, factor: float) -> LinkProfile:
+    return link if factor == 1 else dataclasses.replace(link, up=link.up * factor, down=link.down * factor)

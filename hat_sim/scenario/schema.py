@@ -1,0 +1,292 @@
+"""The scenario: every key that a scenario file may have, with its type, default and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from hat_sim import units
+from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile, device_profiles, link_profiles
+from hat_sim.scenario.names import (
+    Count,
+    DeviceName,
+    Identifier,
+    LinkName,
+    Name,
+    Shares,
+    SourceDomains,
+    TargetDomains,
+    refuse,
+)
+from hat_sim.scenario.profiles import OwnDevice, OwnLink
+from hat_sim.scenario.section import Section
+
+Spread = Annotated[float, Field(strict=True, ge=0, le=10)]
+
+
+class Generated(Section):
+    """Domains made on the spot, with a dialled shift between them."""
+
+    domains: int = Field(
+        default=12, strict=True, ge=2, title="Domains", description="How many domains to make."
+    )
+    classes: int = Field(
+        default=4, strict=True, ge=2, title="Classes", description="How many classes each one has."
+    )
+    shape: tuple[Count, ...] = Field(
+        default=(64, 3),
+        min_length=1,
+        max_length=3,
+        title="Shape of a sample",
+        description="[features], [time, channels] or [channels, height, width].",
+    )
+    samples: int = Field(
+        default=240, strict=True, ge=1, title="Samples", description="Samples of each domain."
+    )
+    shift: float = Field(
+        default=0.5,
+        strict=True,
+        ge=0,
+        allow_inf_nan=False,
+        title="Shift",
+        description="How far domains differ; 0 is not.",
+    )
+
+
+class Data(Section):
+    """Where the samples come from: exactly one of three kinds."""
+
+    dataset: Name | None = Field(
+        default=None, title="Packaged dataset", description="The name of a packaged dataset."
+    )
+    folder: Path | None = Field(
+        default=None,
+        title="Folder of .npz files",
+        description="One <domain>.npz a domain; a relative path starts at the scenario file's folder.",
+    )
+    generated: Generated | None = Field(
+        default=None,
+        title="Generated domains",
+        description="Domains made on the spot; {} takes the defaults.",
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [kind for kind in type(self).model_fields if getattr(self, kind) is not None]
+        if len(given) != 1:
+            what = f"{' and '.join(given)} exclude each other" if given else "names no data"
+            raise refuse(what, "exactly one of dataset, folder, generated")
+        return self
+
+
+class Method(Section):
+    """The method and its options; which options there are is the method's own affair."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Name = Field(title="Method", description="A built-in method, or the dotted path of one's own.")
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options as written, not yet validated by the method."""
+        return self.model_extra or {}
+
+
+class Target(Section):
+    """The new device that joins with few labels; one independent world for each domain."""
+
+    domain: TargetDomains = Field(
+        title="Domain", description="One domain, a list of them, or `each`: every domain in its own world."
+    )
+    device: DeviceName = Field(title="Device", description="A device profile.")
+    link: LinkName = Field(title="Link", description="A link profile.")
+    architecture: Name = Field(
+        default="auto",
+        title="Architecture",
+        description="A model; `auto` takes the largest that fits the device.",
+    )
+    labels_per_class: int = Field(
+        default=2, strict=True, ge=1, title="Labels per class", description="Labelled samples of each class."
+    )
+    shared_fleet: bool = Field(
+        default=False,
+        strict=True,
+        title="Shared fleet",
+        description="Whether the targets use the same sources at once.",
+    )
+    time_budget: units.Duration = Field(
+        default=600 * 10**9,
+        title="Time budget",
+        description='Training time that `architecture: auto` allows: "10 min".',
+    )
+
+
+class Heterogeneity(Section):
+    """How far sources stray from their profiles: log-normal factors whose median is 1."""
+
+    compute: Spread = Field(
+        default=0.0, title="Spread of compute", description="Sigma of the logarithm of speed."
+    )
+    bandwidth: Spread = Field(
+        default=0.0, title="Spread of bandwidth", description="Sigma of the logarithm of rates."
+    )
+
+
+class SourceDistribution(Section):
+    """The sources as a distribution: profiles and architectures are dealt to domains by seed."""
+
+    domains: SourceDomains = Field(
+        default="all", title="Domains", description="`all` leaves the target's domain out."
+    )
+    count: Count | None = Field(
+        default=None,
+        title="Number of sources",
+        description="By default the sum of the counts, or one for each domain.",
+    )
+    devices: Shares[DeviceName] = Field(title="Devices", description="A name, a list, or counts by name.")
+    links: Shares[LinkName] = Field(title="Links", description="A name, a list, or counts by name.")
+    architectures: Shares[Name] = Field(
+        default=("auto",), title="Architectures", description="A name, a list, or counts by name."
+    )
+    heterogeneity: Heterogeneity = Field(
+        default=Heterogeneity(),
+        title="Heterogeneity",
+        description="How far sources stray from their profiles.",
+    )
+
+    @model_validator(mode="after")
+    def _counts_agree(self) -> Self:
+        sums = self.sums()
+        if len(set(sums.values())) > 1:
+            figures = " but ".join(f"{key} says {total}" for key, total in sums.items())
+            raise refuse(f"the numbers of sources disagree: {figures}", "the same number everywhere")
+        return self
+
+    def sums(self) -> dict[str, int]:
+        """The number of sources by every key that fixes it."""
+        shares = {"devices": self.devices, "links": self.links, "architectures": self.architectures}
+        sums = {key: sum(share.values()) for key, share in shares.items() if isinstance(share, dict)}
+        return sums if self.count is None else {"count": self.count} | sums
+
+
+class SourceDevice(Section):
+    """One source, written out."""
+
+    name: Identifier | None = Field(
+        default=None, title="Name", description="By default the name of its domain."
+    )
+    domain: Name = Field(title="Domain", description="The domain that it was trained on.")
+    device: DeviceName = Field(title="Device", description="A device profile.")
+    link: LinkName = Field(title="Link", description="A link profile.")
+    architecture: Name = Field(default="auto", title="Architecture", description="A model, or `auto`.")
+
+
+class Training(Section):
+    """The recipe by which the sources were trained before the simulation starts."""
+
+    source_epochs: int = Field(
+        default=20, strict=True, ge=1, title="Epochs", description="Epochs of a source's training."
+    )
+    batch_size: int = Field(default=32, strict=True, ge=1, title="Batch size", description="Samples a step.")
+
+
+class Transfer(Section):
+    """How models travel."""
+
+    weights: Literal["fp32", "fp16", "int8"] = Field(
+        default="fp32", title="Weights", description="The numbers in which a model's weights are sent."
+    )
+
+
+def _form_of_sources(value: Any) -> str:
+    return "<list>" if isinstance(value, list | tuple) else "<distribution>"
+
+
+def _no_faults(faults: tuple[Any, ...]) -> tuple[Any, ...]:
+    if faults:
+        raise refuse("faults are not simulated yet", "only [] is accepted")
+    return faults
+
+
+def _not_supported(value: None) -> None:
+    if value is not None:
+        raise refuse("not supported yet", "leave it out")
+
+
+def _names_differ(sources: tuple[SourceDevice, ...]) -> tuple[SourceDevice, ...]:
+    names = [source.name for source in sources if source.name is not None]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise refuse(f"{', '.join(twice)} is the name of more than one source", "a different name for each")
+    return sources
+
+
+Sources = Annotated[
+    Annotated[SourceDistribution, Tag("<distribution>")]
+    | Annotated[tuple[SourceDevice, ...], Field(min_length=1), AfterValidator(_names_differ), Tag("<list>")],
+    Discriminator(_form_of_sources),
+]
+
+
+class Scenario(Section):
+    """Everything that a run is a function of, the seed included."""
+
+    model_config = ConfigDict(title="hat_sim scenario")
+
+    name: Identifier = Field(title="Name", description="Names the run; letters, digits, `-` and `_`.")
+    seed: int = Field(default=0, strict=True, ge=0, title="Seed", description="Fixes every random choice.")
+    data: Data = Field(title="Data", description="Where the samples come from.")
+    method: Method = Field(title="Method", description="The method and its options.")
+    target: Target = Field(title="Target", description="The new device that joins with few labels.")
+    sources: Sources = Field(title="Sources", description="The devices that already hold trained models.")
+    devices: dict[Identifier, OwnDevice] = Field(
+        default={},
+        title="Own devices",
+        description="Device profiles beside, or in place of, the catalogue's.",
+    )
+    links: dict[Identifier, OwnLink] = Field(
+        default={}, title="Own links", description="Link profiles beside, or in place of, the catalogue's."
+    )
+    training: Training = Field(
+        default=Training(), title="Training", description="How the sources were trained."
+    )
+    transfer: Transfer = Field(default=Transfer(), title="Transfer", description="How models travel.")
+    faults: Annotated[tuple[Any, ...], AfterValidator(_no_faults)] = Field(
+        default=(), title="Faults", description="Not simulated yet: only [] is accepted."
+    )
+    rounds: Annotated[Any, AfterValidator(_not_supported)] = Field(
+        default=None, title="Rounds", description="Not supported yet."
+    )
+    sweep: Annotated[Any, AfterValidator(_not_supported)] = Field(
+        default=None, title="Sweep", description="Not supported yet."
+    )
+
+    def device_profile(self, name: str) -> DeviceProfile:
+        """The scenario's own device of that name, else the catalogue's."""
+        own = self.devices.get(name)
+        return device_profiles()[name] if own is None else own.profile(name)
+
+    def link_profile(self, name: str) -> LinkProfile:
+        """The scenario's own link of that name, else the catalogue's."""
+        own = self.links.get(name)
+        return link_profiles()[name] if own is None else own.profile(name)
+
+
+def target_count(target: Target, domains: int | None) -> int | None:
+    """The number of targets, given the number of all domains; None where that is not known but needed."""
+    return domains if target.domain == "each" else len(target.domain)
+
+
+def source_count(sources: SourceDistribution | tuple[SourceDevice, ...], domains: int | None) -> int | None:
+    """The number of sources of one target, given the number of all domains; None as in `target_count`."""
+    if isinstance(sources, tuple):
+        return len(sources)
+    fixed = next(iter(sources.sums().values()), None)
+    if fixed is not None:
+        return fixed
+    if sources.domains != "all":
+        return len(sources.domains)
+    return None if domains is None else domains - 1
