@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from hat_sim.network.access import Path
@@ -31,7 +30,7 @@ class Stream:
     connection: Connection
     path: Path
     demand: Demand
-    queue: deque[Flow] = field(default_factory=deque)
+    queue: list[Flow] = field(default_factory=list)
     window: SendWindow = field(default_factory=SendWindow)
     idle_since_ns: int = 0
 

@@ -53,7 +53,7 @@ class FlowNetwork:
         self._down = {name: self._shared.link(link.down_bit_s) for name, link in self._access.items()}
         self._connections: dict[tuple[str, str], Connection] = {}
         self._streams: dict[tuple[str, str], Stream] = {}
-        self._sending: dict[Demand, Flow] = {}
+        self._stream_of: dict[Demand, Stream] = {}
         self._flows: dict[int, Flow] = {}
         self._timers: list[tuple[int, int, Callable[[Flow, int], None], Flow]] = []
         self._timer_count = 0
@@ -95,7 +95,6 @@ class FlowNetwork:
         left_bytes = 0.0
         if flow.moving:
             left_bytes = self._shared.stop(stream.demand, now_ns) / NANOBITS_PER_BYTE
-            del self._sending[stream.demand]
         cost = flow.cost_of(max(0, flow.credited - int(left_bytes // _PACKET)))
         if is_first:
             stream.idle_since_ns = now_ns
@@ -121,7 +120,7 @@ class FlowNetwork:
         timers = self._timers
         while (now_ns := self.next_event()) is not None and now_ns <= to_ns:
             for demand in self._shared.ended(now_ns):
-                self._run_dry(self._sending.pop(demand), now_ns)
+                self._run_dry(self._stream_of[demand].queue[0], now_ns)
             while timers and timers[0][0] == now_ns:
                 _, _, action, flow = heappop(timers)
                 if not flow.withdrawn:
@@ -162,7 +161,6 @@ class FlowNetwork:
             self._shared.extend(stream.demand, amount, now_ns)
         elif amount:
             flow.moving = True
-            self._sending[stream.demand] = flow
             self._shared.start(stream.demand, amount, now_ns)
         if flow.uncredited:
             self._at(stream.window.next_round_ns, self._credit, flow)
@@ -176,7 +174,7 @@ class FlowNetwork:
         stream = flow.stream
         stream.idle_since_ns = now_ns
         self._at(now_ns + stream.path.tail_ns(flow.size), self._arrive, flow)
-        stream.queue.popleft()
+        del stream.queue[0]
         if stream.queue:
             self._begin(stream.queue[0], now_ns)
 
@@ -200,6 +198,7 @@ class FlowNetwork:
                 Path.between(self._access[sender], self._access[receiver]),
                 self._shared.demand(self._up[sender], self._down[receiver]),
             )
+            self._stream_of[stream.demand] = stream
         return stream
 
     def _connection(self, sender: str, receiver: str) -> Connection:

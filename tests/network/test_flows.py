@@ -93,9 +93,9 @@ def test_frames_of_one_direction_follow_each_other():
 
 
 def test_equal_frames_into_one_target_share_its_downlink():
-    """Five sources of 10 kB: alone each would take a fifth of the transmission."""
+    """Five sources of 10 kB, each of which alone would take a fifth; what arrives at once is sorted by id."""
     network = FlowNetwork(dict.fromkeys("abcdet", SLOW))
-    for flow, source in enumerate("abcde"):
+    for flow, source in zip((3, 1, 4, 0, 2), "abcde", strict=True):
         network.send(flow, source, "t", 9_996, 0)
     transmission_ns = 5 * (10_000 + 7 * 66 + 66) * 8_000
     arrived = network.advance(LONG_NS)
@@ -152,6 +152,16 @@ def test_after_a_frame_that_broke_off_the_next_one_opens_a_new_connection():
     delivery = deliver(network)[1]
     assert delivery.wire_bytes == 1677
     assert delivery.arrived_ns == S + HANDSHAKE_NS + 528_000 + 2 * 8_528_000 + 100 * MS
+
+
+def test_a_new_connection_is_in_slow_start_again():
+    """A frame after one that broke off takes as long as the very first of its size."""
+    first_ns = transfer_ns(pair(FAST), 0, 0)
+    network = pair(FAST)
+    network.send(0, "a", "b", 10_000_000, 0)
+    network.advance(S)
+    network.withdraw(0, S)
+    assert transfer_ns(network, 1, S + MS) == first_ns
 
 
 def test_a_frame_withdrawn_while_it_connects_costs_the_connection():

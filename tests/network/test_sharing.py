@@ -112,6 +112,27 @@ def test_rates_are_those_of_the_plain_twin(plain_max_min, fleet):
             assert links.rate(demand) == pytest.approx(float(rate), rel=1e-9)
 
 
+@given(st.data(), CAPACITIES, st.lists(CAPACITIES, min_size=3, max_size=8))
+def test_rates_at_a_hub_are_those_of_the_plain_twin(plain_max_min, data, capacity, caps):
+    """Demands with a link of their own come and go in any order: caps bite and cease to."""
+    links = SharedLinks()
+    hub = links.link(capacity)
+    resting, active = [links.demand(links.link(cap), hub) for cap in caps], []
+    for now_ns in range(12):
+        demand = data.draw(st.sampled_from(resting + active), label="toggled")
+        if demand in active:
+            active.remove(demand)
+            resting.append(demand)
+            links.stop(demand, now_ns)
+        else:
+            resting.remove(demand)
+            active.append(demand)
+            links.start(demand, 1000 * NANOBITS, now_ns)
+        assert {d: links.rate(d) for d in active} == pytest.approx(
+            {d: float(rate) for d, rate in plain_max_min(active).items()}, rel=1e-9
+        )
+
+
 @given(fleets())
 def test_ends_are_those_of_the_plain_twin(plain_links, fleet):
     """But for the rounding of the ends before it, which a demand up to 100 times faster magnifies."""
@@ -181,3 +202,17 @@ def test_demands_on_one_shared_link_never_need_general_water_filling(monkeypatch
         while (now_ns := links.next_end()) is not None:
             ends += links.ended(now_ns)
         assert len(ends) == 50
+
+
+def test_a_link_that_has_carried_a_petabit_is_as_precise_as_a_new_one():
+    """A thousand demands of one bit share 10 Gbit/s: 100 ns, exactly."""
+    links = SharedLinks()
+    hub = links.link(10_000_000_000)
+    before = links.demand(links.link(10_000_000_000), hub)
+    links.start(before, 1_000_000_000_000_000 * NANOBITS, 0)
+    idle_ns = links.next_end()
+    assert links.ended(idle_ns) == [before]
+    for _ in range(1000):
+        links.start(links.demand(links.link(10_000_000_000), hub), NANOBITS, idle_ns)
+    assert links.next_end() == idle_ns + 100
+    assert len(links.ended(idle_ns + 100)) == 1000
