@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hat_sim.cli import profiles, schema, validate
+from hat_sim.cli import data, profiles, run, schema, traffic, validate
 from hat_sim.errors import UserError
 
 EXIT_BUG = 1
@@ -51,9 +51,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("run")(run.run)
+app.command("traffic")(traffic.traffic)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("profiles")(profiles.profiles)
+app.add_typer(data.app, name="data")
 
 
 @app.callback()

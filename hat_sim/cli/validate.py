@@ -13,15 +13,20 @@ if TYPE_CHECKING:
 
 def validate(
     scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="The scenario files.")],
+    data: Annotated[
+        bool, typer.Option("--data", help="Check data, labels and memory as well; fetches packaged data.")
+    ] = False,
 ) -> None:
     """Check scenario files and report all their problems at once."""
     from hat_sim.errors import Problem, UserError
-    from hat_sim.scenario.load import load_scenario
+    from hat_sim.preflight import load_checked, prepare
 
     problems: list[Problem] = []
     for file in scenarios:
         try:
-            document = load_scenario(file)
+            document = load_checked(file)
+            if data:
+                prepare(document)
         except UserError as error:
             problems.extend(error.problems)
         else:
@@ -32,10 +37,10 @@ def validate(
 
 def _summary(scenario: Scenario) -> str:
     """The scenario's name, and how many targets and sources each of its worlds has."""
+    from hat_sim.preflight import known_domains
     from hat_sim.scenario.schema import source_count, target_count
 
-    generated = scenario.data.generated
-    domains = None if generated is None else generated.domains
+    domains = known_domains(scenario.data)
     targets, sources = target_count(scenario.target, domains), source_count(scenario.sources, domains)
     return f"{scenario.name}, {_counted(targets, 'target')}, {_counted(sources, 'source')}"
 

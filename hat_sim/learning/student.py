@@ -15,20 +15,8 @@ from torch import Tensor, nn
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.models import Classifier, build
+from hat_sim.learning.recipes import StudentRecipe
 from hat_sim.seeding import derive_seed
-
-
-@dataclass(frozen=True)
-class StudentRecipe:
-    """The budget and the recipe of a student, the same for each method."""
-
-    epochs: int = 30
-    steps_per_epoch: int = 5
-    labelled_batch: int = 64
-    pool_batch: int = 64
-    learning_rate: float = 4e-3
-    mixup: float = 0.4
-    sharpening: float = 2.5
 
 
 @dataclass(frozen=True)
@@ -79,10 +67,10 @@ class Student:
         return float(loss.detach())
 
     @torch.no_grad()
-    def representations(self) -> Tensor:
-        """Features (pool, width) of the whole pool under the current encoder."""
+    def representations(self, rows: slice) -> Tensor:
+        """Features (rows, width) of these rows of the pool under the current encoder."""
         self.model.eval()
-        return self.model.encoder.tail(self._inputs, 0)
+        return self.model.encoder.tail(self._inputs[rows], 0)
 
     @torch.no_grad()
     def labelled_accuracy(self) -> float:
@@ -107,9 +95,3 @@ class Student:
         other = torch.randperm(len(x), generator=self._noise)
         each = share.view(-1, *[1] * (x.ndim - 1))
         return each * x + (1 - each) * x[other], share[:, None] * target + (1 - share[:, None]) * target[other]
-
-
-def student_flop(description: Description, labelled: int, pool: int, recipe: StudentRecipe, distils: bool) -> int:
-    """Work of training a student for its whole budget."""
-    samples = min(labelled, recipe.labelled_batch) + (min(pool, recipe.pool_batch) if distils else 0)
-    return recipe.epochs * recipe.steps_per_epoch * samples * description.training_flop

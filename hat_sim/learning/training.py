@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,19 +9,10 @@ from torch import Tensor, nn
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.models import Classifier, build
+from hat_sim.learning.recipes import SourceRecipe
 from hat_sim.seeding import derive_seed
 
 EVALUATION_BATCH = 512
-
-
-@dataclass(frozen=True)
-class SourceRecipe:
-    """How every source model was trained, before the simulation starts."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
 
 
 def train_classifier(

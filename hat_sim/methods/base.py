@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.models import Classifier
-from hat_sim.learning.student import Pool, StudentRecipe
+from hat_sim.learning.recipes import StudentRecipe
+from hat_sim.learning.student import Pool
 from hat_sim.protocol.messages import Precision
 
 

@@ -21,6 +21,8 @@ class Fault(StrEnum):
     SHAPE = "shape"
     UNEXPECTED = "unexpected"
     NOT_ELIGIBLE = "not_eligible"
+    REFUSED = "refused"
+    NO_ANSWER = "no_answer"
 
 
 class ProtocolError(HatSimError):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hat_sim.errors import Problem
 from hat_sim.scenario import profiles, schema
 from hat_sim.scenario.names import ONE
-from hat_sim.scenario.nearest import nearest
+from hat_sim.scenario.nearest import nearest, suggestion
 from hat_sim.scenario.section import Section
 
 _TAG = re.compile(r"<[a-z]+>|\[key\]")
@@ -45,6 +45,21 @@ def problems_of(error: ValidationError) -> list[tuple[Path, Problem]]:
         for path, detail in located
         if not (detail["type"] == "too_short" and path in around)  # its wrong entries are named one by one
     ]
+
+
+def option_problems(prefix: str, options: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
+    """Every problem of a method's options, which stand under `prefix` and are no section of the scenario's."""
+    for detail in error.errors(include_url=False):
+        path = (prefix, *path_of(detail["loc"]))
+        if detail["type"] == "extra_forbidden":
+            key = str(path[-1])
+            yield Problem(
+                f'unknown option "{key}"',
+                path=".".join(map(str, path)),
+                hint=suggestion(key, options.model_fields),
+            )
+        else:
+            yield _problem(path, detail)
 
 
 def path_of(loc: Path) -> Path:

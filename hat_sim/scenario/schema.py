@@ -185,12 +185,29 @@ class SourceDevice(Section):
 
 
 class Training(Section):
-    """The recipe by which the sources were trained before the simulation starts."""
+    """How the sources were trained before the simulation starts, and how every method trains its student."""
 
     source_epochs: int = Field(
-        default=20, strict=True, ge=1, title="Epochs", description="Epochs of a source's training."
+        default=20, strict=True, ge=1, title="Epochs of a source", description="Passes over its samples."
     )
-    batch_size: int = Field(default=32, strict=True, ge=1, title="Batch size", description="Samples a step.")
+    source_batch_size: int = Field(
+        default=32, strict=True, ge=1, title="Batch size of a source", description="Samples a step."
+    )
+    epochs: int = Field(
+        default=30, strict=True, ge=1, title="Epochs of the student", description="Looks at the dictionary."
+    )
+    steps_per_epoch: int = Field(
+        default=5, strict=True, ge=1, title="Steps an epoch", description="Updates of the student in each."
+    )
+    learning_rate: float = Field(
+        default=4e-3, strict=True, gt=0, le=1, title="Learning rate", description="Of the student's Adam."
+    )
+    mixup: float = Field(
+        default=0.4, strict=True, ge=0, le=10, title="Mixup", description="Beta's parameter; 0 is none."
+    )
+    sharpening: float = Field(
+        default=2.5, strict=True, ge=1, le=100, title="Sharpening", description="Power on the teacher's output."
+    )
 
 
 class Transfer(Section):

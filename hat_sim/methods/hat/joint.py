@@ -15,7 +15,9 @@ from torch import Tensor
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.source_model import SourceModel
-from hat_sim.learning.student import Pool, Student, StudentRecipe, student_flop
+from hat_sim.learning.budget import student_flop
+from hat_sim.learning.recipes import StudentRecipe
+from hat_sim.learning.student import Pool, Student
 from hat_sim.methods.base import CurveRow, Fitted
 from hat_sim.methods.hat.injection import KnowledgeDictionary, injection_weight
 from hat_sim.methods.hat.mixer import AdaptedSource, AttentionMixer
@@ -89,7 +91,7 @@ class JointTraining:
                     stored=stored,
                 )
             )
-            progress(f"epoch {epoch + 1}/{self.recipe.epochs}, mixer accuracy {accuracy:.2f}, alpha {alpha:.2f}")
+            progress(f"epoch {epoch + 1}/{self.recipe.epochs}, mixer {accuracy:.2f}, alpha {alpha:.2f}")
         return Fitted(
             student.model.eval(),
             curve=tuple(curve),
@@ -115,7 +117,8 @@ class JointTraining:
         rows = torch.arange(len(labels))
         if self.options.gate == "training":
             return rows, rows
-        first = torch.tensor([bool((labels[:row] == labels[row]).any()) is False for row in range(len(labels))])
-        counts = torch.bincount(labels)
-        held_out = first & (counts[labels] > 1)
+        earlier = torch.tril(labels[:, None] == labels[None, :], diagonal=-1).any(dim=1)
+        held_out = ~earlier & (torch.bincount(labels)[labels] > 1)
+        if not held_out.any():
+            return rows, rows
         return rows[~held_out], rows[held_out]

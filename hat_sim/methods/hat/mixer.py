@@ -25,6 +25,9 @@ FEATURE_CLIP = 5.0
 class AdaptedSource(nn.Module):
     """One source on the target's pool: what is frozen is encoded once, the rest is recomputed."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, source: SourceModel, pool: Tensor, unfrozen_blocks: int) -> None:
         super().__init__()
         self.encoder = source.model.encoder
@@ -84,7 +87,8 @@ class AttentionMixer(nn.Module):
         seed: int,
     ) -> None:
         super().__init__()
-        self.sources = nn.ModuleList(sources)
+        self.sources = sources
+        self.adapted = nn.ModuleList(sources)
         self.outputs = [torch.tensor(known) for known in classes]
         self.known = torch.zeros(len(sources), class_count)
         for row, known in enumerate(classes):

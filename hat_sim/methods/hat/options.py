@@ -12,7 +12,7 @@ Positive = Annotated[float, Field(gt=0)]
 class HatOptions(BaseModel):
     """HaT as described in arXiv 2412.04060, where it is open by the formulas marked as ours."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     eta: Annotated[float, Field(ge=0, le=1)] = 0.6
     """How much coarse selection keeps: a fraction of the fleet, or a floor of similarity."""

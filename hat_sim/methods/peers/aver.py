@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from hat_sim.learning.source_model import SourceModel
-from hat_sim.learning.student import Student, student_flop
+from hat_sim.learning.budget import student_flop
+from hat_sim.learning.student import Student
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import CurveRow, Fitted, Task
 from hat_sim.methods.exchange import fetch_models, join

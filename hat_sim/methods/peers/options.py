@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class NoOptions(BaseModel):
     """A method without settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class AverOptions(NoOptions):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hat_sim.learning.student import Student, student_flop
+from hat_sim.learning.budget import student_flop
+from hat_sim.learning.student import Student
 from hat_sim.methods.base import CurveRow, Fitted, Task
 from hat_sim.methods.peers.options import NoOptions
 from hat_sim.protocol.effects import Compute, Progress, Protocol

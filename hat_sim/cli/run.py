@@ -1,0 +1,38 @@
+"""`hat-sim run`: a scenario becomes a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a key of the scenario.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The seed, in place of the scenario's.")] = None,
+    hosts: Annotated[
+        str | None,
+        typer.Option(metavar="N|per-device", help="Processes for the sources; one for each core by default."),
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster; by default one of our own.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that receives the run.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run again, in place of what is there.")] = False,
+) -> None:
+    """Run a scenario and write its run folder."""
+    from hat_sim.cli.running import run_scenario
+
+    run_scenario(scenario, overrides or (), seed, _hosts(hosts), address, out, resume, force)
+
+
+def _hosts(text: str | None) -> int | str | None:
+    """The number of hosts; BadParameter where it is neither positive nor `per-device`."""
+    if text is None or text == "per-device":
+        return text
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise typer.BadParameter(f"{text} is neither a positive number nor per-device", param_hint="--hosts")

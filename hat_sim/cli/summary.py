@@ -1,0 +1,70 @@
+"""The closing table of a run: the answer first, then what it cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+MOST_TARGETS = 30
+
+
+def print_summary(console: Console, result: dict[str, Any], folder: Path) -> None:
+    """Show a `result.json`: accuracy against target-only, the chosen sources, traffic, time and energy."""
+    console.print(_targets(result))
+    console.print(_costs(result))
+    for note in sorted({note for target in result["targets"] for note in target["notes"]}):
+        console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"run folder: {folder}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _targets(result: dict[str, Any]) -> Table:
+    title = f"{result['scenario']} (seed {result['seed']}, method {result['method']})"
+    table = Table(title=title, title_justify="left")
+    table.add_column("target")
+    for column in ("accuracy", "target only", "gain", "macro-F1"):
+        table.add_column(column, justify="right")
+    table.add_column("chosen sources", overflow="fold")
+    for target in result["targets"][:MOST_TARGETS]:
+        table.add_row(
+            target["domain"],
+            *_compared(target),
+            f"{target['macro_f1']:.1%}",
+            ", ".join(_shortened(target["selected"])) or "none",
+        )
+    hidden = len(result["targets"]) - MOST_TARGETS
+    if hidden > 0:
+        table.add_row(f"and {hidden} more, in result.json")
+    if len(result["targets"]) > 1:
+        table.add_section()
+        table.add_row("mean", *_compared(result))
+    return table
+
+
+def _compared(scores: dict[str, Any]) -> tuple[str, str, str]:
+    accuracy, alone = scores["accuracy"], scores["accuracy_target_only"]
+    return f"{accuracy:.1%}", f"{alone:.1%}", f"{100 * (accuracy - alone):+.1f} points"
+
+
+def _shortened(names: list[str]) -> list[str]:
+    return names if len(names) <= 5 else [*names[:5], f"and {len(names) - 5} more"]
+
+
+def _costs(result: dict[str, Any]) -> Table:
+    traffic, time, energy = result["traffic"], result["time"], result["energy_j"]
+    table = Table(title="cost", title_justify="left")
+    table.add_column("phase")
+    table.add_column("payload", justify="right")
+    table.add_column("simulated time", justify="right")
+    for phase, size in traffic["by_phase"].items():
+        table.add_row(phase, f"{size:,} B", f"{time['by_phase'][phase]:,.3f} s")
+    table.add_section()
+    table.add_row("all", f"{traffic['payload_bytes']:,} B", f"{time['simulated_s']:,.3f} s")
+    table.add_section()
+    table.add_row("on the wire", f"{traffic['wire_bytes']:,} B", f"{traffic['frames']:,} frames")
+    table.add_row("every model", f"{traffic['all_models_bytes']:,} B", f"saving {traffic['saving']:.1%}")
+    total = energy["compute"] + energy["radio"]
+    table.add_row("energy", f"{total:,.3f} J", f"radio {energy['radio']:,.3f} J")
+    return table

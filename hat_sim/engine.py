@@ -1,0 +1,389 @@
+"""The one file that imports Ray: nodes become actors, and a plan becomes the record of a run.
+
+Host actors carry many source devices each, and every target has an actor of its own. Large frames travel
+from actor to actor as references; this process sees headers and lengths, and imports no torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import ray
+from pydantic import BaseModel
+from ray.exceptions import RayTaskError
+
+from hat_sim.data.domain import Dataset
+from hat_sim.errors import UserError
+from hat_sim.learning.architectures import describe
+from hat_sim.methods.registry import find_method
+from hat_sim.preflight import Plan
+from hat_sim.protocol.messages import Precision
+from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
+from hat_sim.scenario.fleet import Device, Fleet
+from hat_sim.simulation.conductor import Conductor
+from hat_sim.simulation.record import WorldRecord
+from nodes.assignments import Joining, Lesson, Trained
+
+Hosts = int | Literal["per-device"]
+Report = Callable[[str, str, int | None], None]
+"""Told who (a target, or "sources"), what is going on, and the simulated time in ns where there is one."""
+
+LARGE = 64 * 1024
+"""Frames of at least so many bytes stay in the object store, and only a reference moves."""
+MOST_ACTORS = 100
+"""An actor that has imported torch takes 170 MB: more of them than this are refused."""
+POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class TargetResult:
+    """What a target's actor hands back: the verdict, the method's record and the exported model."""
+
+    accuracy: float
+    macro_f1: float
+    accuracy_target_only: float
+    shortlisted: tuple[str, ...]
+    selected: tuple[str, ...]
+    curve: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...]
+    weights: bytes
+    program: bytes
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run: worlds and targets in the scenario's order, and what of it was computed afresh."""
+
+    worlds: tuple[WorldRecord, ...]
+    targets: Mapping[str, TargetResult]
+    all_models_bytes: Mapping[str, int]
+    sources_trained: int
+    sources_cached: int
+
+
+def run_plan(plan: Plan, hosts: Hosts, address: str | None, report: Report) -> RunRecord:
+    """Run every world of a plan on Ray; worlds and targets depend on neither `hosts` nor `address`."""
+    with _cluster(address):
+        try:
+            return _Run(plan, hosts, report).record()
+        except RayTaskError as error:
+            if isinstance(error.cause, UserError):
+                raise error.cause from None
+            raise
+
+
+class _HostActor:
+    """Many source devices in one process."""
+
+    def __init__(self, dataset: Dataset, lessons: Mapping[str, Lesson]) -> None:
+        _one_thread()
+        from nodes.host import Host
+
+        self._dataset = dataset
+        self._trained: dict[Lesson, Trained] = {}
+        self._host = Host(lessons, dataset.load, self._trained.__getitem__)
+
+    def train(self, lesson: Lesson) -> tuple[Trained, bool]:
+        """The outcome of a lesson, and whether it had to be trained for that."""
+        from hat_sim.learning import model_cache
+        from nodes.host import train
+
+        content = (lesson.domain, lesson.description, lesson.recipe, lesson.seed)
+        key = model_cache.key_of(self._dataset.digest, *content)
+        cached = model_cache.read(key)
+        if cached is not None:
+            return Trained(*cached), False
+        trained = train(lesson, self._dataset.load(lesson.domain))
+        model_cache.write(key, trained.weights, trained.accuracy)
+        return trained, True
+
+    def learn(self, lessons: Sequence[Lesson], references: Sequence[Any]) -> None:
+        """Take over what any host has trained."""
+        self._trained.update(zip(lessons, ray.get(list(references)), strict=True))
+
+    def answer(self, requests: Sequence[tuple[str, Parcel]]) -> list[Answer]:
+        asked = [(device, _fetch(parcel)) for device, parcel in requests]
+        return [replace(answer, parcel=_store(answer.parcel)) for answer in self._host.answer(asked)]
+
+    def model_bytes(self, devices: Sequence[str], precision: Precision) -> int:
+        return self._host.model_bytes(devices, precision)
+
+
+class _TargetActor:
+    """One target; a second thread tells how far its long computations are."""
+
+    def __init__(self, dataset: Dataset, joining: Joining, method: str, options: BaseModel) -> None:
+        _one_thread()
+        from nodes.joining import task_and_examination
+        from nodes.target import Target
+
+        self._task, self._examination = task_and_examination(joining, dataset.load(joining.domain))
+        self._target = Target(find_method(method).load()(self._task, options))
+        self._doing = ""
+
+    def start(self) -> Step:
+        return self._sent(self._target.start())
+
+    def advance(self, parcels: Mapping[str, Parcel]) -> Step:
+        _one_thread()
+        frames = {name: _fetch(parcel) for name, parcel in parcels.items()}
+        return self._sent(self._target.advance(frames, self._show))
+
+    def doing(self) -> str:
+        """The latest words about the computation under way."""
+        return self._doing
+
+    def result(self) -> TargetResult:
+        """Judge the finished target and export its model."""
+        _one_thread()
+        from hat_sim.learning.export import export
+        from nodes.observer import judge
+
+        fitted = self._target.fitted
+        verdict = judge(fitted, self._task, self._examination.x, self._examination.y)
+        exported = export(fitted.model, self._examination.x)
+        return TargetResult(
+            **asdict(verdict),
+            shortlisted=fitted.shortlisted,
+            selected=fitted.selected,
+            curve=tuple(asdict(row) for row in fitted.curve),
+            notes=fitted.notes,
+            weights=exported.weights,
+            program=exported.program,
+        )
+
+    def _sent(self, step: Step) -> Step:
+        if not isinstance(step.next, AskStep):
+            return step
+        parcels = {name: _store(parcel) for name, parcel in step.next.parcels.items()}
+        return replace(step, next=replace(step.next, parcels=parcels))
+
+    def _show(self, doing: str) -> None:
+        self._doing = doing
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A ticket: references that are awaited together, and what makes a result of their values."""
+
+    references: Sequence[Any]
+    combine: Callable[[list[Any]], Any]
+
+
+class _RayTransport:
+    """The nodes of one world: which actor carries which device, and the targets' actors."""
+
+    def __init__(self, carriers: Mapping[str, tuple[Any, str]], targets: Mapping[str, Any]) -> None:
+        self._carriers = carriers
+        self._targets = targets
+
+    def start(self, target: str) -> _Pending:
+        return _Pending([self._targets[target].start.remote()], lambda values: values[0])
+
+    def advance(self, target: str, parcels: Mapping[str, Parcel]) -> _Pending:
+        return _Pending([self._targets[target].advance.remote(dict(parcels))], lambda values: values[0])
+
+    def ask(self, requests: Sequence[tuple[str, Parcel]]) -> _Pending:
+        """One call to each host that carries any of the devices."""
+        batches: dict[Any, list[int]] = {}
+        for position, (device, _) in enumerate(requests):
+            batches.setdefault(self._carriers[device][0], []).append(position)
+
+        def in_order(values: list[list[Answer]]) -> list[Answer]:
+            at = {
+                position: answer
+                for positions, answers in zip(batches.values(), values, strict=True)
+                for position, answer in zip(positions, answers, strict=True)
+            }
+            return [at[position] for position in range(len(requests))]
+
+        calls = [
+            host.answer.remote([(self._carriers[requests[p][0]][1], requests[p][1]) for p in positions])
+            for host, positions in batches.items()
+        ]
+        return _Pending(calls, in_order)
+
+
+class _Run:
+    """One run while Ray is up."""
+
+    def __init__(self, plan: Plan, hosts: Hosts, report: Report) -> None:
+        self._plan = plan
+        self._report = report
+        self._lessons = {
+            _key(device): self._lesson(device) for fleet in plan.fleets for device in fleet.sources
+        }
+        count = len(self._lessons) if hosts == "per-device" else min(hosts, len(self._lessons))
+        if count > MOST_ACTORS:
+            raise UserError(
+                f"{count} host actors are too many for one machine",
+                hint=f"--hosts takes at most {MOST_ACTORS}; left out, each host carries many devices",
+            )
+        place = {lesson: n for n, lesson in enumerate(dict.fromkeys(self._lessons.values()))}
+        devices = enumerate(self._lessons.items())
+        at = {key: (n if hosts == "per-device" else place[lesson]) % count for n, (key, lesson) in devices}
+        actor: Any = ray.remote(num_cpus=0)(_HostActor)
+        self._hosts = [
+            actor.remote(plan.dataset, {key: self._lessons[key] for key in at if at[key] == n})
+            for n in range(count)
+        ]
+        self._carrier = {key: self._hosts[n] for key, n in at.items()}
+        self._targets: dict[str, Any] = {}
+
+    def record(self) -> RunRecord:
+        """Train the sources, conduct every world, and judge every target."""
+        trained, fresh = self._train()
+        lessons, references = list(trained), list(trained.values())
+        ray.get([host.learn.remote(lessons, references) for host in self._hosts])
+        fleets = {fleet.target.name: fleet for fleet in self._plan.fleets}
+        worlds = [tuple(fleets)] if self._plan.scenario.target.shared_fleet else [(name,) for name in fleets]
+        sizes = {name: self._all_models_bytes(fleet) for name, fleet in fleets.items()}
+        records: dict[int, WorldRecord] = {}
+        results: dict[str, TargetResult] = {}
+        for number, record in self._conduct([[fleets[name] for name in world] for world in worlds]):
+            records[number] = record
+            for target in record.targets:
+                results[target] = ray.get(self._targets[target].result.remote())
+                ray.kill(self._targets.pop(target))
+        return RunRecord(
+            worlds=tuple(records[number] for number in range(len(worlds))),
+            targets={name: results[name] for name in fleets},
+            all_models_bytes=sizes,
+            sources_trained=fresh,
+            sources_cached=len(trained) - fresh,
+        )
+
+    def _lesson(self, device: Device) -> Lesson:
+        plan, dataset = self._plan, self._plan.dataset
+        description = describe(device.architecture, tuple(dataset.shape), len(dataset.classes))
+        classes = tuple(dataset.classes)
+        return Lesson(device.domain, description, classes, plan.source_recipe, plan.scenario.seed)
+
+    def _train(self) -> tuple[dict[Lesson, Any], int]:
+        """Every lesson once, the longest first, each by the next host that is free."""
+        lessons = list(dict.fromkeys(self._lessons.values()))
+        waiting = deque(sorted(lessons, key=lambda it: -it.description.training_flop))
+        idle, running = deque(self._hosts), {}
+        references: dict[Lesson, Any] = {}
+        fresh = 0
+        while waiting or running:
+            while waiting and idle:
+                lesson, host = waiting.popleft(), idle.popleft()
+                references[lesson], is_fresh = host.train.options(num_returns=2).remote(lesson)
+                running[is_fresh] = host
+            finished, _ = ray.wait(list(running), num_returns=1)
+            fresh += ray.get(finished[0])
+            idle.append(running.pop(finished[0]))
+            done = len(references) - len(running)
+            self._report("sources", f"{done}/{len(lessons)} models ready, {fresh} trained", None)
+        return {lesson: references[lesson] for lesson in lessons}, fresh
+
+    def _all_models_bytes(self, fleet: Fleet) -> int:
+        precision = self._plan.scenario.transfer.weights
+        carried: dict[Any, list[str]] = {}
+        for device in fleet.sources:
+            carried.setdefault(self._carrier[_key(device)], []).append(_key(device))
+        calls = [host.model_bytes.remote(keys, precision) for host, keys in carried.items()]
+        return sum(ray.get(calls))
+
+    def _conduct(self, worlds: Sequence[Sequence[Fleet]]) -> Iterator[tuple[int, WorldRecord]]:
+        """Every world's record as it ends; as many worlds at once as there are processors."""
+        waiting = deque(enumerate(worlds))
+        running: dict[int, tuple[Any, _Pending]] = {}
+        while waiting or running:
+            while waiting and len(running) < max(2, os.cpu_count() or 1):
+                number, fleets = waiting.popleft()
+                conductor = self._conductor(fleets).run()
+                running[number] = (conductor, next(conductor))
+            unfinished = [reference for _, pending in running.values() for reference in pending.references]
+            _, late = ray.wait(unfinished, num_returns=len(unfinished), timeout=0)
+            if len(late) == len(unfinished):
+                _, late = ray.wait(unfinished, num_returns=1, timeout=POLL_S)
+                self._show_computations()
+            for number, (conductor, pending) in list(running.items()):
+                if any(reference in late for reference in pending.references):
+                    continue
+                try:
+                    value = pending.combine(ray.get(list(pending.references)))
+                    running[number] = (conductor, conductor.send(value))
+                except StopIteration as end:
+                    del running[number]
+                    yield number, end.value
+
+    def _conductor(self, fleets: Sequence[Fleet]) -> Conductor:
+        """One world: the sources of all its fleets, each once, and its targets."""
+        sources = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
+        carriers = {name: (self._carrier[_key(device)], _key(device)) for name, device in sources.items()}
+        targets = {fleet.target.name: self._join(fleet) for fleet in fleets}
+        self._targets |= targets
+        devices = [*sources.values(), *(fleet.target for fleet in fleets)]
+        return Conductor(devices, list(targets), _RayTransport(carriers, targets), self._report)
+
+    def _join(self, fleet: Fleet) -> Any:
+        """The actor of a fleet's target."""
+        plan, scenario = self._plan, self._plan.scenario
+        shape, classes = tuple(plan.dataset.shape), tuple(plan.dataset.classes)
+        joining = Joining(
+            domain=fleet.target.domain,
+            description=describe(fleet.target.architecture, shape, len(classes)),
+            classes=classes,
+            sources=tuple(device.name for device in fleet.sources),
+            labels_per_class=scenario.target.labels_per_class,
+            recipe=plan.student_recipe,
+            precision=scenario.transfer.weights,
+            seed=scenario.seed,
+        )
+        actor: Any = ray.remote(num_cpus=0)(_TargetActor)
+        return actor.options(max_concurrency=2).remote(plan.dataset, joining, scenario.method.name, plan.options)
+
+    def _show_computations(self) -> None:
+        calls = {name: actor.doing.remote() for name, actor in self._targets.items()}
+        for name, call in calls.items():
+            ready, _ = ray.wait([call], timeout=POLL_S)
+            if ready and (doing := ray.get(call)):
+                self._report(name, doing, None)
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
+    """Ray up, and down again with every process it started, whatever happens."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    local: dict[str, Any] = {} if address else {"num_cpus": os.cpu_count(), "include_dashboard": False}
+    try:
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **local)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _key(device: Device) -> str:
+    """A source device across worlds: fleets of two targets may give it different architectures."""
+    return f"{device.name}/{device.architecture}"
+
+
+def _one_thread() -> None:
+    """One torch thread in this thread of this process: more of them would change the last bits."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _store(parcel: Parcel) -> Parcel:
+    """The parcel with a reference in place of a large frame."""
+    return parcel if parcel.length < LARGE else replace(parcel, content=ray.put(parcel.content))
+
+
+def _fetch(parcel: Parcel) -> bytes:
+    """The frame itself."""
+    content = parcel.content
+    frame: bytes = ray.get(content) if isinstance(content, ray.ObjectRef) else content
+    return frame

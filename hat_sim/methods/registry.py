@@ -1,0 +1,64 @@
+"""The methods by name. Options are known without torch; a protocol is imported when it is run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from hat_sim.methods.hat.options import HatOptions
+from hat_sim.methods.peers.options import AverOptions, FineTuneOptions, NoOptions
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method: the model of its options, and where its protocol is, as `module:function`.
+
+    The function takes a `hat_sim.methods.base.Task` and the options, and is a generator of
+    `hat_sim.protocol.effects` that returns a `hat_sim.methods.base.Fitted`. One's own method is such an
+    object, named in a scenario by `package.module:object`.
+    """
+
+    options: type[BaseModel]
+    protocol: str
+
+    def load(self) -> Callable[[Any, Any], Any]:
+        """The protocol's function."""
+        module, _, name = self.protocol.partition(":")
+        function: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), name)
+        return function
+
+
+METHODS: Mapping[str, Method] = {
+    "hat": Method(HatOptions, "hat_sim.methods.hat.protocol:hat"),
+    "target-only": Method(NoOptions, "hat_sim.methods.peers.target_only:target_only"),
+    "fine-tune": Method(FineTuneOptions, "hat_sim.methods.peers.fine_tune:fine_tune"),
+    "aver": Method(AverOptions, "hat_sim.methods.peers.aver:aver"),
+}
+
+
+def find_method(name: str) -> Method:
+    """A built-in method or, for `package.module:object`, the user's own.
+
+    The working directory counts as a place to import from. LookupError says what is wrong with the name.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise LookupError(f'unknown method "{name}"')
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise LookupError(f'method "{name}" cannot be imported: {error}') from None
+    if not isinstance(found, Method):
+        raise LookupError(f'"{name}" is a {type(found).__name__}, not a hat_sim.methods.registry.Method')
+    return found

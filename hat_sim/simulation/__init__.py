@@ -1,0 +1,1 @@
+"""The simulated world: its clock, its conductor, and the record of what happened."""

@@ -1,0 +1,134 @@
+"""The run folder: whose it is, whether it is finished, and the files that a finished one holds.
+
+`scenario.yaml` is written first and names the run in its first line; `result.json` comes last, so a folder
+with it is finished. Files appear whole.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ruamel.yaml import YAML
+
+from hat_sim.errors import UserError
+from hat_sim.protocol.ledger import COLUMNS, LedgerRow
+from hat_sim.simulation.result import Identity
+
+SCENARIO, RESULT, LEDGER, TIMELINE = "scenario.yaml", "result.json", "ledger.parquet", "timeline.json"
+CURVES, ENVIRONMENT, MODELS = "curves.parquet", "environment.json", "model"
+
+_HEADER = re.compile(r"# hat-sim run, schema 1: scenario ([0-9a-f]{64}), seed (\d+)\n")
+_INTEGERS = frozenset({"seq", "payload_bytes", "wire_bytes", "sent_ns", "arrived_ns", "attempt"})
+LEDGER_SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in COLUMNS])
+CURVE_SCHEMA = pa.schema(
+    [
+        ("target", pa.string()),
+        ("epoch", pa.int64()),
+        ("student_loss", pa.float64()),
+        ("labelled_accuracy", pa.float64()),
+        ("mixer_loss", pa.float64()),
+        ("mixer_accuracy", pa.float64()),
+        ("alpha", pa.float64()),
+        ("stored", pa.bool_()),
+    ]
+)
+
+
+def default_folder(identity: Identity) -> Path:
+    """`runs/<name>-<short hash>-s<seed>` below the working directory."""
+    return Path("runs") / f"{identity.scenario}-{identity.scenario_sha256[:8]}-s{identity.seed}"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder that holds a run, will hold one, or has nothing to do with us."""
+
+    path: Path
+
+    def is_ours(self) -> bool:
+        return self._header() is not None
+
+    def is_empty(self) -> bool:
+        """Whether nothing is there; UserError where a file is in the way."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path} is a file", hint="name a folder for the run")
+        return not self.path.exists() or not any(self.path.iterdir())
+
+    def is_finished(self) -> bool:
+        return (self.path / RESULT).is_file()
+
+    def holds(self, identity: Identity) -> bool:
+        """Whether the run in the folder is of this scenario and seed."""
+        return self._header() == (identity.scenario_sha256, identity.seed)
+
+    def begin(self, identity: Identity, scenario: Mapping[str, Any]) -> None:
+        """Claim the folder for a run; what an earlier one left of its own files goes."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name in (RESULT, LEDGER, TIMELINE, CURVES, ENVIRONMENT):
+            (self.path / name).unlink(missing_ok=True)
+        text = io.StringIO()
+        yaml = YAML()
+        yaml.dump(dict(scenario), text)
+        header = f"# hat-sim run, schema 1: scenario {identity.scenario_sha256}, seed {identity.seed}\n"
+        self._write(SCENARIO, (header + text.getvalue()).encode())
+
+    def write_ledger(self, rows: Sequence[LedgerRow]) -> None:
+        columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+        self._write_table(LEDGER, pa.table(columns, schema=LEDGER_SCHEMA))
+
+    def write_curves(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._write_table(CURVES, pa.Table.from_pylist(list(rows), schema=CURVE_SCHEMA))
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        self._write(name, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+    def write_model(self, target: str, weights: bytes, program: bytes) -> None:
+        """`model/<target>/model.safetensors` and `model.pt`, a TorchScript program."""
+        (self.path / MODELS / target).mkdir(parents=True, exist_ok=True)
+        self._write(f"{MODELS}/{target}/model.safetensors", weights)
+        self._write(f"{MODELS}/{target}/model.pt", program)
+
+    def read_result(self) -> dict[str, Any]:
+        """`result.json`; UserError where this is no finished run."""
+        if not self.is_ours() or not self.is_finished():
+            state = "is an unfinished run" if self.is_ours() else "is no run folder"
+            raise UserError(f"{self.path} {state}", hint="name a folder that `hat-sim run` has finished")
+        try:
+            result: dict[str, Any] = json.loads((self.path / RESULT).read_bytes())
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path / RESULT} cannot be read: {error}", hint="run it again") from None
+        return result
+
+    def read_ledger(self) -> pa.Table:
+        """The ledger; UserError where it is missing or damaged."""
+        try:
+            return pq.read_table(self.path / LEDGER, schema=LEDGER_SCHEMA)
+        except (OSError, pa.ArrowException) as error:
+            raise UserError(f"{self.path / LEDGER} cannot be read: {error}", hint="run it again") from None
+
+    def _header(self) -> tuple[str, int] | None:
+        try:
+            with (self.path / SCENARIO).open(encoding="utf-8") as file:
+                match = _HEADER.fullmatch(file.readline())
+        except (OSError, UnicodeDecodeError):
+            return None
+        return (match[1], int(match[2])) if match else None
+
+    def _write_table(self, name: str, table: pa.Table) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self._write(name, sink.getvalue().to_pybytes())
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self.path / name
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        unfinished.write_bytes(content)
+        unfinished.replace(path)

@@ -1,0 +1,39 @@
+"""A target about to join: its split of the domain, the task that a method sees, and the test it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hat_sim.data.domain import Domain
+from hat_sim.data.splits import split_target
+from hat_sim.methods.base import Task
+from hat_sim.seeding import derive_seed
+from nodes.assignments import Joining
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Test samples (samples, *shape) and labels (samples,), for the observer alone."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+
+
+def task_and_examination(joining: Joining, domain: Domain) -> tuple[Task, Examination]:
+    """Split the target's domain into what it may use and what it is judged by."""
+    split = split_target(domain, joining.labels_per_class, joining.seed)
+    task = Task(
+        description=joining.description,
+        classes=joining.classes,
+        labelled_x=domain.x[split.labelled],
+        labelled_y=domain.y[split.labelled],
+        unlabelled_x=domain.x[split.unlabelled],
+        sources=joining.sources,
+        recipe=joining.recipe,
+        precision=joining.precision,
+        seed=derive_seed(joining.seed, "target", domain.name),
+    )
+    return task, Examination(domain.x[split.test], domain.y[split.test])

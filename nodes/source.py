@@ -1,0 +1,165 @@
+"""A source: a device that already holds a trained model and answers what a target asks.
+
+Its answer is a pure function of its record and of the request, never of time or of earlier requests, so a
+source can be asked twice, anywhere, and rebuilt at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hat_sim.learning.centroids import class_centroids
+from hat_sim.learning.models import Classifier
+from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
+from hat_sim.learning.source_model import packed
+from hat_sim.learning.statistics import domain_statistics, statistics_flop
+from hat_sim.protocol.codec import decode, encode
+from hat_sim.protocol.errors import Fault, ProtocolError
+from hat_sim.protocol.messages import (
+    CentroidRequest,
+    Centroids,
+    DomainSummary,
+    EncoderRequest,
+    EncoderTransfer,
+    ErrorReply,
+    Join,
+    Message,
+    ModelRequest,
+    ModelTransfer,
+    Precision,
+    SummaryRequest,
+    Welcome,
+)
+from hat_sim.protocol.steps import Answer, Parcel
+
+LARGEST_REQUEST = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a source learned before the simulation: its training samples, its model, its own accuracy.
+
+    `x` is (samples, *shape), `y` (samples,) with indices into `classes`; `accuracy` was measured on
+    validation samples that are not among them. Devices of one domain and architecture share it.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    classes: tuple[str, ...]
+    model: Classifier
+    accuracy: float
+
+    @cached_property
+    def known(self) -> tuple[int, ...]:
+        """Indices of the classes that occur in the training samples, ascending."""
+        return tuple(int(label) for label in np.unique(self.y))
+
+    def names(self, labels: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self.classes[label] for label in labels)
+
+
+class Source:
+    """One source device."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+
+    def answer(self, frame: bytes) -> Answer:
+        """The answer to a request; what cannot be read or served is answered by an `ErrorReply`."""
+        try:
+            message, flop = self._serve(decode(frame, limit=LARGEST_REQUEST))
+        except ProtocolError as error:
+            refusal = encode(ErrorReply.of(error.fault, error.detail))
+            return Answer(Parcel.of(refusal), refused=error.fault)
+        return Answer(Parcel.of(encode(message)), flop)
+
+    def model_bytes(self, precision: Precision) -> int:
+        """Length of the frame in which the whole model would travel."""
+        return len(encode(self._model(ModelRequest(part="model", precision=precision))))
+
+    def _serve(self, request: Message) -> tuple[Message, int]:
+        match request:
+            case Join():
+                return self._welcome(request), 0
+            case SummaryRequest():
+                return self._summary()
+            case CentroidRequest():
+                return self._centroids(request)
+            case EncoderRequest():
+                return self._encoder(request)
+            case ModelRequest():
+                return self._model(request), 0
+            case _:
+                raise ProtocolError(Fault.UNEXPECTED, f"a source is not asked {request.kind!r}")
+
+    def _welcome(self, request: Join) -> Welcome:
+        """Serve a task of the same input shape that shares at least one class."""
+        knowledge = self._knowledge
+        description = knowledge.model.description
+        if request.input_shape != description.shape:
+            detail = f"the model reads {description.shape}, the task is {request.input_shape}"
+            raise ProtocolError(Fault.NOT_ELIGIBLE, detail)
+        shared = self._shared(request.classes)
+        return Welcome(architecture=description.name, classes=knowledge.names(shared))
+
+    def _summary(self) -> tuple[DomainSummary, int]:
+        x = self._knowledge.x
+        statistics = domain_statistics(x)
+        return DomainSummary(statistics=statistics), statistics_flop(len(x), x.shape[1:])
+
+    def _centroids(self, request: CentroidRequest) -> tuple[Centroids, int]:
+        """Centroids in the space of the reference encoder."""
+        knowledge = self._knowledge
+        if request.width % 2:
+            raise ProtocolError(Fault.FIELD, f"a reference encoder of width {request.width}")
+        shared = self._shared(request.classes)
+        features = standardise_features(reference_features(knowledge.x, request.width, request.seed))
+        centroids = class_centroids(features, knowledge.y, shared)
+        flop = reference_flop(len(knowledge.x), knowledge.x.shape[1:], request.width)
+        message = Centroids(
+            classes=knowledge.names(shared),
+            centroids=centroids.astype(np.float16),
+            accuracy=knowledge.accuracy,
+        )
+        return message, flop
+
+    def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, int]:
+        """The encoder, and centroids in its own space."""
+        knowledge = self._knowledge
+        model = knowledge.model
+        shared = self._shared(request.classes)
+        with torch.no_grad():
+            features = model.encoder(torch.from_numpy(knowledge.x)).numpy()
+        message = EncoderTransfer(
+            architecture=model.description.name,
+            weights=packed(model.encoder, request.precision),
+            classes=knowledge.names(shared),
+            centroids=class_centroids(features, knowledge.y, shared).astype(np.float16),
+            accuracy=knowledge.accuracy,
+        )
+        return message, len(knowledge.x) * model.description.encode_flop()
+
+    def _model(self, request: ModelRequest) -> ModelTransfer:
+        knowledge = self._knowledge
+        module = knowledge.model if request.part == "model" else knowledge.model.head
+        return ModelTransfer(
+            part=request.part,
+            architecture=knowledge.model.description.name,
+            classes=knowledge.classes,
+            weights=packed(module, request.precision),
+            accuracy=knowledge.accuracy,
+        )
+
+    def _shared(self, classes: Sequence[str]) -> tuple[int, ...]:
+        """Indices of the classes that the task and this source share; ProtocolError if there is none."""
+        knowledge = self._knowledge
+        shared = tuple(label for label in knowledge.known if knowledge.classes[label] in classes)
+        if not shared:
+            raise ProtocolError(Fault.NOT_ELIGIBLE, "the task shares no class with this source")
+        return shared

@@ -1,0 +1,88 @@
+"""The target: the device that joins. It runs a method's protocol, one effect at a time.
+
+`start` and `advance` give the next step: frames to send, work to declare, or the end. The work itself is
+done in the `advance` that follows its declaration, so that the world may go on meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hat_sim.errors import InternalError
+from hat_sim.methods.base import Fitted
+from hat_sim.protocol.codec import decode, encode
+from hat_sim.protocol.effects import Ask, Compute, Progress, Protocol, Replies
+from hat_sim.protocol.errors import Fault, ProtocolError
+from hat_sim.protocol.messages import ErrorReply
+from hat_sim.protocol.steps import AskStep, ComputeStep, Done, Parcel, Step
+
+
+class Target:
+    """The target device under one method."""
+
+    def __init__(self, protocol: Protocol[Fitted]) -> None:
+        self._protocol = protocol
+        self._effect: Ask | Compute | None = None
+        self._fitted: Fitted | None = None
+
+    @property
+    def fitted(self) -> Fitted:
+        """What the method left; only after `Done`."""
+        if self._fitted is None:
+            raise InternalError("the protocol has not ended")
+        return self._fitted
+
+    def start(self) -> Step:
+        """The first step."""
+        return Step(self._resume(None))
+
+    def advance(self, frames: Mapping[str, bytes], progress: Progress) -> Step:
+        """The next step, after `frames` have answered an `AskStep` or the time of a `ComputeStep` is up."""
+        match self._effect:
+            case Ask(_, requests, _):
+                replies, refused = self._read(tuple(requests), frames)
+                return Step(self._resume(replies), refused)
+            case Compute(_, _, _, run):
+                return Step(self._resume(run(progress)))
+            case None:
+                raise InternalError("the protocol does not wait for anything")
+
+    def _resume(self, value: Any) -> AskStep | ComputeStep | Done:
+        """Run the protocol up to its next effect; an `Ask` of nobody is answered at once."""
+        while True:
+            try:
+                self._effect = self._protocol.send(value)
+            except StopIteration as end:
+                self._effect, self._fitted = None, end.value
+                return Done()
+            match self._effect:
+                case Ask(phase, requests, deadline_ns) if requests:
+                    encoded = {id(message): Parcel.of(encode(message)) for message in requests.values()}
+                    parcels = {name: encoded[id(message)] for name, message in requests.items()}
+                    return AskStep(phase, parcels, deadline_ns)
+                case Ask():
+                    value = Replies()
+                case Compute(phase, label, flop):
+                    if flop <= 0:
+                        raise InternalError(f"{label!r} declares no work")
+                    return ComputeStep(phase, label, flop)
+
+    @staticmethod
+    def _read(asked: tuple[str, ...], frames: Mapping[str, bytes]) -> tuple[Replies, dict[str, Fault]]:
+        """The replies in the order of the requests; a frame that cannot be read is refused."""
+        replies, refused = Replies(), {}
+        for name in asked:
+            if name not in frames:
+                replies.failures[name] = ProtocolError(Fault.NO_ANSWER, "no answer came in time")
+                continue
+            try:
+                message = decode(frames[name])
+            except ProtocolError as error:
+                replies.failures[name], refused[name] = error, error.fault
+                continue
+            if isinstance(message, ErrorReply):
+                replies.failures[name] = ProtocolError(Fault.REFUSED, f"{message.fault}: {message.detail}")
+            else:
+                replies.messages[name] = message
+        return replies, refused
