@@ -269,7 +269,8 @@ class _Run:
         """Every lesson once, the longest first, each by the next host that is free."""
         lessons = list(dict.fromkeys(self._lessons.values()))
         waiting = deque(sorted(lessons, key=lambda it: -it.description.training_flop))
-        idle, running = deque(self._hosts), {}
+        idle = deque(self._hosts)
+        running: dict[Any, Any] = {}
         references: dict[Lesson, Any] = {}
         fresh = 0
         while waiting or running:
@@ -340,7 +341,8 @@ class _Run:
             seed=scenario.seed,
         )
         actor: Any = ray.remote(num_cpus=0)(_TargetActor)
-        return actor.options(max_concurrency=2).remote(plan.dataset, joining, scenario.method.name, plan.options)
+        threaded = actor.options(max_concurrency=2)
+        return threaded.remote(plan.dataset, joining, scenario.method.name, plan.options)
 
     def _show_computations(self) -> None:
         calls = {name: actor.doing.remote() for name, actor in self._targets.items()}

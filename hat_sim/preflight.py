@@ -51,7 +51,7 @@ class Plan:
 
 
 def load_checked(file: Path, overrides: Sequence[str] = (), seed: int | None = None) -> ScenarioDocument:
-    """Read a scenario and check it against the catalogues; UserError with all problems, none of the data's."""
+    """Read a scenario and check it against the catalogues, not the data; UserError with all problems."""
     return load_scenario(file, overrides, seed, checks=[catalogue_problems])
 
 

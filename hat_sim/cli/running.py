@@ -117,4 +117,3 @@ def _run(
         },
     )
     folder.write_json(RESULT, result_of(identity, outcomes, record.worlds))
-

@@ -33,7 +33,7 @@ def export(model: Classifier, samples: NDArray[np.float32]) -> Exported:
         warnings.simplefilter("ignore")  # TorchScript is deprecated, and 20 times faster to make
         program = torch.jit.trace(model, inputs[:2], check_trace=False)  # type: ignore[no-untyped-call]
         file = io.BytesIO()
-        torch.jit.save(program, file)  # type: ignore[no-untyped-call]
+        torch.jit.save(program, file)
         file.seek(0)
         loaded = torch.jit.load(file)  # type: ignore[no-untyped-call]
         if not torch.allclose(loaded(inputs), model(inputs), rtol=1e-5, atol=1e-5):

@@ -46,7 +46,7 @@ def key_of(data_digest: str, domain: str, description: Description, recipe: Sour
 
 
 def read(key: str) -> tuple[tuple[NDArray[np.float32], ...], float] | None:
-    """Weights and validation accuracy, None if the cache has none; a file that cannot be read counts as none."""
+    """Weights and validation accuracy, None where the cache has none or a damaged one."""
     try:
         with safe_open(_path(key), framework="numpy") as file:
             names = sorted(file.keys())

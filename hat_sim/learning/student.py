@@ -93,5 +93,5 @@ class Student:
         share = a[0] / a.sum(dim=0).clamp_min(1e-12)
         share = torch.maximum(share, 1 - share)
         other = torch.randperm(len(x), generator=self._noise)
-        each = share.view(-1, *[1] * (x.ndim - 1))
-        return each * x + (1 - each) * x[other], share[:, None] * target + (1 - share[:, None]) * target[other]
+        each, row = share.view(-1, *[1] * (x.ndim - 1)), share[:, None]
+        return each * x + (1 - each) * x[other], row * target + (1 - row) * target[other]

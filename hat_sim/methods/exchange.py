@@ -46,9 +46,7 @@ def receive(task: Task, replies: Replies, encoders: Mapping[str, Classifier]) ->
     return tuple(received)
 
 
-def _source_model(
-    task: Task, name: str, transfer: ModelTransfer, encoder: Classifier | None
-) -> SourceModel:
+def _source_model(task: Task, name: str, transfer: ModelTransfer, encoder: Classifier | None) -> SourceModel:
     classes = class_indices(transfer.classes, task.classes)
     if encoder is None:
         model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))

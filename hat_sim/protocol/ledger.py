@@ -13,7 +13,6 @@ LATE = "late"
 IN_FLIGHT = "in_flight"
 
 
-
 def refused(fault: Fault) -> str:
     """The outcome of a frame that its receiver refused."""
     return f"refused:{fault}"
@@ -25,8 +24,8 @@ class LedgerRow:
 
     `payload_bytes` is the length of the encoded frame and `wire_bytes` what it cost on the link, both ways,
     with headers, acknowledgements and its share of the connection. Times are simulated nanoseconds;
-    `arrived_ns` is None for a frame that never arrived. `outcome` is `delivered`, `late` (after the deadline),
-    `in_flight` (still under way when the target had finished) or `refused:<why>`.
+    `arrived_ns` is None for a frame that never arrived. `outcome` is `delivered`, `late` (after the
+    deadline), `in_flight` (still under way when the target had finished) or `refused:<why>`.
     """
 
     seq: int

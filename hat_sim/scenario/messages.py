@@ -48,7 +48,7 @@ def problems_of(error: ValidationError) -> list[tuple[Path, Problem]]:
 
 
 def option_problems(prefix: str, options: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
-    """Every problem of a method's options, which stand under `prefix` and are no section of the scenario's."""
+    """Every problem of a method's options, which stand under `prefix` and are no section of ours."""
     for detail in error.errors(include_url=False):
         path = (prefix, *path_of(detail["loc"]))
         if detail["type"] == "extra_forbidden":

@@ -54,6 +54,12 @@ class Generated(Section):
         title="Shift",
         description="How far domains differ; 0 is not.",
     )
+    kinds: int = Field(
+        default=4, strict=True, ge=1, title="Kinds", description="Groups of domains that resemble each other."
+    )
+    seed: int = Field(
+        default=0, strict=True, ge=0, title="Seed of the world", description="Fixed while the run's changes."
+    )
 
 
 class Data(Section):
@@ -206,7 +212,7 @@ class Training(Section):
         default=0.4, strict=True, ge=0, le=10, title="Mixup", description="Beta's parameter; 0 is none."
     )
     sharpening: float = Field(
-        default=2.5, strict=True, ge=1, le=100, title="Sharpening", description="Power on the teacher's output."
+        default=2.5, strict=True, ge=1, le=100, title="Sharpening", description="Power on a teacher's output."
     )
 
 

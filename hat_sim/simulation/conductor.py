@@ -231,4 +231,3 @@ class Conductor:
 def access_link(device: Device) -> AccessLink:
     """A device's access link; half of its round trip is the latency of each way."""
     return AccessLink(round(device.link.up), round(device.link.down), device.link.rtt // 2)
-

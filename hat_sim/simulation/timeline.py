@@ -27,8 +27,8 @@ def _world(process: int, world: WorldRecord) -> Iterator[dict[str, Any]]:
         return threads.setdefault(name, len(threads))
 
     slices = [
-        _slice(process, thread(f"{it.device} compute"), it.label, it.phase, it.start_ns, it.end_ns, flop=it.flop)
-        for it in world.busy
+        _slice(process, thread(f"{b.device} compute"), b.label, b.phase, b.start_ns, b.end_ns, flop=b.flop)
+        for b in world.busy
     ]
     slices += [
         _slice(

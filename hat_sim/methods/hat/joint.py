@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from hat_sim.learning.architectures import Description
-from hat_sim.learning.source_model import SourceModel
 from hat_sim.learning.budget import student_flop
 from hat_sim.learning.recipes import StudentRecipe
+from hat_sim.learning.source_model import SourceModel
 from hat_sim.learning.student import Pool, Student
 from hat_sim.methods.base import CurveRow, Fitted
 from hat_sim.methods.hat.injection import KnowledgeDictionary, injection_weight

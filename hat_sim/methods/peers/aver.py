@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from hat_sim.learning.source_model import SourceModel
 from hat_sim.learning.budget import student_flop
+from hat_sim.learning.source_model import SourceModel
 from hat_sim.learning.student import Student
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import CurveRow, Fitted, Task
@@ -24,12 +24,12 @@ def aver(task: Task, options: AverOptions) -> Protocol[Fitted]:
     up to a constant; every source's model is downloaded."""
     models = yield from fetch_models(task, (yield from join(task)))
     if not models:
-        fitted = yield from train_alone(task)
-        return replace(fitted, notes=("no source could be used: the target learned alone",))
+        alone = yield from train_alone(task)
+        return replace(alone, notes=("no source could be used: the target learned alone",))
     pool = task.pool
     flop = len(pool.x) * sum(source.model.description.forward_flop for source in models)
     flop += student_flop(task.description, len(pool.labels), len(pool.x), task.recipe, distils=True)
-    fitted = yield Compute("train", "distillation", flop, lambda p: _distil(task, options, models, p))
+    fitted: Fitted = yield Compute("train", "distillation", flop, lambda p: _distil(task, options, models, p))
     names = tuple(source.name for source in models)
     return replace(fitted, shortlisted=names, selected=names)
 
@@ -45,9 +45,7 @@ def mean_vote(models: tuple[SourceModel, ...], x: Tensor, classes: int) -> Tenso
     return mean / mean.sum(dim=1, keepdim=True)
 
 
-def _distil(
-    task: Task, options: AverOptions, models: tuple[SourceModel, ...], progress: Progress
-) -> Fitted:
+def _distil(task: Task, options: AverOptions, models: tuple[SourceModel, ...], progress: Progress) -> Fitted:
     pool = task.pool
     teacher = mean_vote(models, pool.x, len(task.classes))
     student = Student(task.description, pool, task.recipe, derive_seed(task.seed, "aver"))

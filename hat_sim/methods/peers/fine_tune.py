@@ -10,13 +10,18 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from hat_sim.learning.source_model import SourceModel
+from hat_sim.learning.architectures import describe
+from hat_sim.learning.models import Classifier
+from hat_sim.learning.source_model import SourceModel, empty_model
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import CurveRow, Fitted, Task
 from hat_sim.methods.exchange import fetch_models, join
 from hat_sim.methods.peers.options import FineTuneOptions
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute, Progress, Protocol
+
+NEVER = -1e4
+"""The logit of a class that a source does not know."""
 
 
 def fine_tune(task: Task, options: FineTuneOptions) -> Protocol[Fitted]:
@@ -28,14 +33,14 @@ def fine_tune(task: Task, options: FineTuneOptions) -> Protocol[Fitted]:
     models = yield from fetch_models(task, joined)
     able = tuple(source for source in models if set(task.own_classes) <= set(source.classes))
     if not able:
-        fitted = yield from train_alone(task)
-        return replace(fitted, notes=("no source knows all classes: the target learned alone",))
+        alone = yield from train_alone(task)
+        return replace(alone, notes=("no source knows all classes: the target learned alone",))
     labelled = len(task.labelled_y)
     flop = labelled * sum(source.model.description.forward_flop for source in able)
     scores = yield Compute("train", "try the sources", flop, lambda _: _scores(task, able))
     best = max(able, key=lambda source: (scores[source.name], source.name))
     flop = options.steps * labelled * best.model.description.training_flop
-    fitted = yield Compute("train", "fine-tuning", flop, lambda p: _tune(task, options, best, p))
+    fitted: Fitted = yield Compute("train", "fine-tuning", flop, lambda p: _tune(task, options, best, p))
     names = tuple(source.name for source in able)
     return replace(fitted, shortlisted=names, selected=(best.name,), scores=scores)
 
@@ -71,4 +76,20 @@ def _tune(task: Task, options: FineTuneOptions, source: SourceModel, progress: P
         accuracy = float((logits.argmax(dim=1) == labels).float().mean())
         curve.append(CurveRow(step, float(loss.detach()), accuracy))
         progress(f"step {step + 1}/{options.steps}")
-    return Fitted(model.eval(), curve=tuple(curve))
+    return Fitted(in_order_of(task, source.classes, model).eval(), curve=tuple(curve))
+
+
+def in_order_of(task: Task, classes: tuple[int, ...], model: Classifier) -> Classifier:
+    """The model with an output for each class of the task; one it does not know is never predicted."""
+    if classes == tuple(range(len(task.classes))):
+        return model
+    description = describe(model.description.name, task.description.shape, len(task.classes))
+    wide = empty_model(description)
+    wide.encoder = model.encoder
+    rows = torch.tensor(classes)
+    with torch.no_grad():
+        wide.head.weight.zero_()
+        wide.head.bias.fill_(NEVER)
+        wide.head.weight[rows] = model.head.weight
+        wide.head.bias[rows] = model.head.bias
+    return wide
