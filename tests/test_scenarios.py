@@ -1,0 +1,97 @@
+"""The scenarios that ship with the project: all are sound, and those without a download really run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hat_sim.preflight import Plan, load_checked, prepare
+
+FOLDER = Path(__file__).parent.parent / "scenarios"
+WITHOUT_DOWNLOAD = ("generated", "many_targets", "per_device", "shared_fleet")
+WITH_DOWNLOAD = ("hapt", "watch")
+
+
+def run(scenario: str, out: Path, *options: str) -> dict[str, Any]:
+    """The `result.json` of a shipped scenario, run as a user runs it."""
+    command = [sys.executable, "-c", "import sys; from hat_sim.cli.main import main; sys.exit(main())", "run"]
+    arguments = [str(FOLDER / f"{scenario}.yaml"), "--out", str(out), "--hosts", "2", *options]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result: dict[str, Any] = json.loads((out / "result.json").read_text())
+    return result
+
+
+def plan(scenario: str) -> Plan:
+    return prepare(load_checked(FOLDER / f"{scenario}.yaml"))
+
+
+def test_six_scenarios_ship_and_this_file_knows_each():
+    assert sorted(it.stem for it in FOLDER.iterdir()) == sorted(WITHOUT_DOWNLOAD + WITH_DOWNLOAD)
+
+
+@pytest.mark.parametrize("scenario", WITHOUT_DOWNLOAD + WITH_DOWNLOAD)
+def test_is_sound_and_named_like_its_file(scenario: str):
+    document = load_checked(FOLDER / f"{scenario}.yaml")
+    assert document.scenario.name == scenario.replace("_", "-")
+
+
+@pytest.mark.parametrize("scenario", WITHOUT_DOWNLOAD + WITH_DOWNLOAD)
+def test_starts_with_a_comment_that_says_what_it_shows(scenario: str):
+    first, second, *_ = (FOLDER / f"{scenario}.yaml").read_text(encoding="utf-8").splitlines()
+    assert first.startswith("# ") and second.startswith("# ")
+
+
+@pytest.mark.parametrize("scenario", WITHOUT_DOWNLOAD)
+def test_has_the_labels_and_the_memory_that_it_asks_for(scenario: str):
+    assert plan(scenario).fleets
+
+
+def test_many_targets_gives_each_target_a_fleet_of_all_other_domains():
+    fleets = plan("many_targets").fleets
+    assert [fleet.target.domain for fleet in fleets] == ["domain-1", "domain-2", "domain-3"]
+    assert all(len(fleet.sources) == 11 for fleet in fleets)
+    assert all(fleet.target.domain not in {it.domain for it in fleet.sources} for fleet in fleets)
+
+
+def test_shared_fleet_holds_no_domain_of_a_target():
+    fleets = plan("shared_fleet").fleets
+    targets = {fleet.target.domain for fleet in fleets}
+    assert len({fleet.sources for fleet in fleets}) == 1
+    assert targets.isdisjoint(source.domain for source in fleets[0].sources)
+
+
+def test_watch_leaves_out_the_other_wrist_of_its_target():
+    scenario = load_checked(FOLDER / "watch.yaml").scenario
+    assert scenario.target.domain == ("subject-1-left",)
+    assert not any(domain.startswith("subject-1-") for domain in scenario.sources.domains)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["generated", "many_targets"])
+def test_runs(scenario: str, tmp_path: Path):
+    result = run(scenario, tmp_path / "run")
+    assert len(result["targets"]) == len(plan(scenario).fleets)
+    assert result["traffic"]["payload_bytes"] < result["traffic"]["all_models_bytes"]
+
+
+@pytest.mark.slow
+def test_per_device_gives_the_same_with_a_process_for_each_device(tmp_path: Path):
+    packed = run("per_device", tmp_path / "packed")
+    assert run("per_device", tmp_path / "spread", "--hosts", "per-device") == packed
+
+
+@pytest.mark.slow
+def test_shared_fleet_makes_targets_wait_and_changes_nothing_else(tmp_path: Path):
+    together = run("shared_fleet", tmp_path / "together")
+    apart = run("shared_fleet", tmp_path / "apart", "--set", "target.shared_fleet=false")
+    pairs = list(zip(together["targets"], apart["targets"], strict=True))
+    assert all(one["simulated_s"] >= other["simulated_s"] for one, other in pairs)
+    assert together["time"]["simulated_s"] > apart["time"]["simulated_s"]
+    assert together["traffic"]["by_kind"] == apart["traffic"]["by_kind"]
+    assert [one["accuracy"] for one, _ in pairs] == [other["accuracy"] for _, other in pairs]
