@@ -12,10 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from hat_sim import units
 from hat_sim.data.domain import Dataset
-from hat_sim.data.generated import GeneratedSpec
-from hat_sim.data.open import open_folder, open_generated, open_packaged
-from hat_sim.data.packaged import PACKAGED
-from hat_sim.data.splits import split_target
+from hat_sim.data.generated.spec import GeneratedSpec
+from hat_sim.data.packaged.catalogue import PACKAGED
 from hat_sim.errors import InternalError, Problem, UserError
 from hat_sim.learning.architectures import ARCHITECTURES, RANK_NAMES, Description, describe, fitting
 from hat_sim.learning.budget import largest_that_fits, most_student_flop, source_memory, student_memory
@@ -26,7 +24,7 @@ from hat_sim.scenario.load import ScenarioDocument, load_scenario
 from hat_sim.scenario.messages import option_problems
 from hat_sim.scenario.nearest import suggestion
 from hat_sim.scenario.resolved import scenario_sha256
-from hat_sim.scenario.schema import Data, Scenario
+from hat_sim.scenario.schema import Data, Generated, Scenario
 
 
 @dataclass(frozen=True)
@@ -90,45 +88,70 @@ def catalogue_problems(scenario: Scenario) -> Iterator[Problem]:
     if scenario.data.dataset is not None and scenario.data.dataset not in PACKAGED:
         name = scenario.data.dataset
         yield Problem(f'unknown dataset "{name}"', path="data.dataset", hint=suggestion(name, PACKAGED))
-    elif scenario.data.folder is None:
-        dataset = open_data(scenario.data)
-        yield from fleet_problems(scenario, dataset)
+        return
+    facts = known_facts(scenario.data)
+    if facts is not None:
+        yield from _fleet_problems(scenario, facts)
 
 
-def fleet_problems(scenario: Scenario, dataset: Dataset) -> Iterator[Problem]:
-    """What shape, classes and domains of a dataset say against the devices of a scenario."""
+@dataclass(frozen=True)
+class Facts:
+    """What of a dataset decides about fleets and architectures; `classes` is their number."""
+
+    shape: tuple[int, ...]
+    classes: int
+    domains: tuple[str, ...]
+
+
+def known_facts(data: Data) -> Facts | None:
+    """The facts of packaged and generated data, known without a sample; None for a folder."""
+    if data.dataset is not None:
+        info = PACKAGED[data.dataset]
+        return Facts(info.shape, len(info.classes), info.domains)
+    if data.generated is not None:
+        spec = _spec(data.generated)
+        return Facts(spec.shape, spec.classes, spec.domain_names)
+    return None
+
+
+def _spec(generated: Generated) -> GeneratedSpec:
+    return GeneratedSpec(**generated.model_dump())
+
+
+def _open(data: Data) -> Dataset:
+    """The dataset that a scenario names; packaged data are at hand afterwards."""
+    from hat_sim.data.open import open_folder, open_generated, open_packaged
+
+    if data.folder is not None:
+        return open_folder(data.folder)
+    if data.generated is not None:
+        return open_generated(_spec(data.generated))
+    packaged = open_packaged(str(data.dataset))
+    packaged.prepare()
+    return packaged
+
+
+def _fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:
+    """What a dataset's facts say against the devices of a scenario."""
     try:
-        fleets = build_fleets(scenario, dataset.domains)
+        fleets = build_fleets(scenario, facts.domains)
     except UserError as error:
         yield from error.problems
         return
-    yield from {problem: None for fleet in fleets for problem in _Fitting(scenario, dataset).problems(fleet)}
-
-
-def open_data(data: Data) -> Dataset:
-    """The dataset that a scenario names; a packaged one is not fetched yet."""
-    if data.dataset is not None:
-        return open_packaged(data.dataset)
-    if data.folder is not None:
-        return open_folder(data.folder)
-    assert data.generated is not None
-    return open_generated(GeneratedSpec(**data.generated.model_dump()))
-
-
-def known_domains(data: Data) -> int | None:
-    """The number of domains where it is known without looking at data."""
-    if data.dataset is not None:
-        return len(PACKAGED[data.dataset].domains)
-    return None if data.generated is None else data.generated.domains
+    fitting_of = _Fitting(scenario, facts)
+    yield from {problem: None for fleet in fleets for problem in fitting_of.problems(fleet)}
 
 
 def _plan(scenario: Scenario) -> Plan:
-    dataset = open_data(scenario.data)
-    problems = list(fleet_problems(scenario, dataset))
+    from hat_sim.data.splits import split_target
+
+    dataset = _open(scenario.data)
+    facts = Facts(tuple(dataset.shape), len(dataset.classes), tuple(dataset.domains))
+    problems = list(_fleet_problems(scenario, facts))
     if problems:
         raise UserError(problems)
-    fitting_of = _Fitting(scenario, dataset)
-    fleets = tuple(fitting_of.resolved(fleet) for fleet in build_fleets(scenario, dataset.domains))
+    fitting_of = _Fitting(scenario, facts)
+    fleets = tuple(fitting_of.resolved(fleet) for fleet in build_fleets(scenario, facts.domains))
     for fleet in fleets:
         domain = dataset.load(fleet.target.domain)
         try:
@@ -197,10 +220,10 @@ def _named_architectures(scenario: Scenario) -> Iterator[tuple[str, str]]:
 class _Fitting:
     """Chooses architectures for `auto`, and holds every model against its input's shape and its device."""
 
-    def __init__(self, scenario: Scenario, dataset: Dataset) -> None:
+    def __init__(self, scenario: Scenario, facts: Facts) -> None:
         self._scenario = scenario
-        self._shape = tuple(dataset.shape)
-        self._classes = len(dataset.classes)
+        self._shape = facts.shape
+        self._classes = facts.classes
         self._source = source_recipe(scenario)
         self._student = student_recipe(scenario)
         self._largest = cache(self._largest_of)

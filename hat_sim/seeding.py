@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def derive_seed(seed: int, purpose: str, *names: str) -> int:
@@ -19,4 +21,6 @@ def derive_seed(seed: int, purpose: str, *names: str) -> int:
 
 def generator(seed: int, purpose: str, *names: str) -> np.random.Generator:
     """A numpy generator on the stream of `derive_seed`."""
+    import numpy as np  # here, since light commands deal fleets and draw nothing
+
     return np.random.default_rng(derive_seed(seed, purpose, *names))

@@ -20,7 +20,7 @@ def list_datasets() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hat_sim.data.packaged import PACKAGED
+    from hat_sim.data.packaged.catalogue import PACKAGED
 
     table = Table()
     for column in ("name", "domains", "samples", "shape", "classes", "licence", "what it is"):

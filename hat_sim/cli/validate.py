@@ -37,10 +37,11 @@ def validate(
 
 def _summary(scenario: Scenario) -> str:
     """The scenario's name, and how many targets and sources each of its worlds has."""
-    from hat_sim.preflight import known_domains
+    from hat_sim.preflight import known_facts
     from hat_sim.scenario.schema import source_count, target_count
 
-    domains = known_domains(scenario.data)
+    facts = known_facts(scenario.data)
+    domains = None if facts is None else len(facts.domains)
     targets, sources = target_count(scenario.target, domains), source_count(scenario.sources, domains)
     return f"{scenario.name}, {_counted(targets, 'target')}, {_counted(sources, 'source')}"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hat_sim.data.folder import FolderDataset, open_folder
-from hat_sim.data.generated import GeneratedDataset, GeneratedSpec
-from hat_sim.data.packaged import PACKAGED
+from hat_sim.data.generated.dataset import GeneratedDataset
+from hat_sim.data.generated.spec import GeneratedSpec
+from hat_sim.data.packaged.catalogue import PACKAGED
 from hat_sim.data.packaged.dataset import PackagedDataset
 from hat_sim.errors import UserError
 

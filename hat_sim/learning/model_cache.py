@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -46,14 +47,16 @@ def key_of(data_digest: str, domain: str, description: Description, recipe: Sour
 
 
 def read(key: str) -> tuple[tuple[NDArray[np.float32], ...], float] | None:
-    """Weights and validation accuracy, None where the cache has none or a damaged one."""
+    """Weights and validation accuracy, None if the cache has none; a damaged file counts as none."""
     try:
         with safe_open(_path(key), framework="numpy") as file:
-            names = sorted(file.keys())
-            accuracy = float(file.metadata()["accuracy"])
-            return tuple(file.get_tensor(name) for name in names), accuracy
+            weights = tuple(file.get_tensor(name) for name in sorted(file.keys()))
+            metadata = file.metadata()
+            accuracy = float(metadata["accuracy"])
+            is_whole = metadata["sha256"] == _content_digest(weights, accuracy)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None
+    return (weights, accuracy) if is_whole else None
 
 
 def write(key: str, weights: tuple[NDArray[np.float32], ...], accuracy: float) -> None:
@@ -61,12 +64,20 @@ def write(key: str, weights: tuple[NDArray[np.float32], ...], accuracy: float) -
     path = _path(key)
     with scratch_beside(path) as scratch:
         tensors = {f"{position:04d}": np.ascontiguousarray(it) for position, it in enumerate(weights)}
-        save_file(tensors, scratch / "model", {"accuracy": repr(accuracy)})
+        metadata = {"accuracy": repr(accuracy), "sha256": _content_digest(weights, accuracy)}
+        save_file(tensors, scratch / "model", metadata)
         publish_file(scratch / "model", path)
 
 
 def _path(key: str) -> Path:
     return cache_root() / "models" / key[:2] / f"{key}.safetensors"
+
+
+def _content_digest(weights: Sequence[NDArray[np.float32]], accuracy: float) -> str:
+    content = hashlib.sha256(repr([accuracy, *((it.dtype.str, it.shape) for it in weights)]).encode())
+    for it in weights:
+        content.update(it.tobytes())
+    return content.hexdigest()
 
 
 @cache

@@ -46,8 +46,11 @@ def test_a_sound_scenario_is_one_line(good, capsys) -> None:
 def test_what_hangs_on_the_data_is_said_so(good, capsys) -> None:
     good.write_text(SCENARIO.replace("user-1", "each").replace("{pi4: 29}", "pi4"))
     assert main(["validate", str(good)]) == 0
+    assert "30 targets, 29 sources" in capsys.readouterr().out
+    good.write_text(good.read_text().replace("{dataset: hapt}", "{folder: not-looked-at}"))
+    assert main(["validate", str(good)]) == 0
     assert "as many targets as the data have domains for" in capsys.readouterr().out
-    good.write_text(good.read_text().replace("{dataset: hapt}", "{generated: {domains: 5}}"))
+    good.write_text(good.read_text().replace("{folder: not-looked-at}", "{generated: {domains: 5}}"))
     assert main(["validate", str(good)]) == 0
     assert "5 targets, 4 sources" in capsys.readouterr().out
 

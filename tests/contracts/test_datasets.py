@@ -8,18 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hat_sim.data import (
-    PACKAGED,
-    Dataset,
-    GeneratedSpec,
-    open_folder,
-    open_generated,
-    open_packaged,
-    split_source,
-    split_target,
-)
 from hat_sim.data.digest import dataset_digest, domain_digest
+from hat_sim.data.domain import Dataset
 from hat_sim.data.fetch import fetch, read_member
+from hat_sim.data.generated.spec import GeneratedSpec
+from hat_sim.data.open import open_folder, open_generated, open_packaged
+from hat_sim.data.packaged.catalogue import PACKAGED
+from hat_sim.data.splits import split_source, split_target
 
 KINDS = [
     "folder",

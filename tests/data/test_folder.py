@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hat_sim.data import open_folder
+from hat_sim.data.open import open_folder
 from hat_sim.errors import UserError
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hat_sim.data import Domain, GeneratedSpec, open_generated
+from hat_sim.data.domain import Domain
 from hat_sim.data.generated.images import GRID, _smooth
 from hat_sim.data.generated.latent import Place
+from hat_sim.data.generated.spec import GeneratedSpec
+from hat_sim.data.open import open_generated
 from hat_sim.errors import UserError
 
 SHAPES = [(16,), (64, 3), (2, 12, 12)]

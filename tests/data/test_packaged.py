@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hat_sim.data import PACKAGED, Domain, PackagedInfo, open_packaged
+from hat_sim.data.domain import Domain
 from hat_sim.data.fetch import Archive
+from hat_sim.data.open import open_packaged
+from hat_sim.data.packaged.catalogue import PACKAGED
 from hat_sim.data.packaged.dataset import PackagedDataset
+from hat_sim.data.packaged.info import PackagedInfo
 from hat_sim.errors import InternalError, UserError
 
 preparations: list[bytes] = []

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hat_sim.data import Domain, SourceSplit, TargetSplit, split_source, split_target
+from hat_sim.data.domain import Domain
+from hat_sim.data.splits import SourceSplit, TargetSplit, split_source, split_target
 from hat_sim.errors import UserError
 
 

@@ -68,7 +68,7 @@ PATHS = st.sampled_from(
         "links",
         "links.w.up",
         "training",
-        "training.batch_size",
+        "training.source_batch_size",
         "transfer.weights",
         "faults",
         "rounds",

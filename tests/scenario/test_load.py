@@ -209,13 +209,13 @@ class TestOverrides:
         overrides = [
             "target.domain=[user-1, user-2]",
             "sources.devices.pi5=4",
-            "training.batch_size=8",
+            "training.source_batch_size=8",
             "seed=5",
         ]
         scenario = load_scenario(write(text), overrides).scenario
         assert scenario.target.domain == ("user-1", "user-2")
         assert scenario.sources.devices == {"pi4": 2, "pi5": 4}
-        assert scenario.training.batch_size == 8
+        assert scenario.training.source_batch_size == 8
         assert scenario.seed == 5
 
     def test_the_last_of_several_wins_and_the_seed_option_is_last(self, write, text) -> None:
@@ -236,7 +236,7 @@ class TestOverrides:
                 "target.linkk=lte",
                 r'--set target.linkk: target.linkk: unknown key "linkk" \(did you mean "link"\?\)',
             ),
-            ("trainin.batch_size=3", r'unknown key "trainin" \(did you mean "training"\?\)'),
+            ("trainin.source_batch_size=3", r'unknown key "trainin" \(did you mean "training"\?\)'),
             ("target.link=ltee", r'--set target.link: .*unknown link "ltee" \(did you mean "lte"\?\)'),
             (
                 "target.device.speed=3",

@@ -19,51 +19,13 @@ from hat_sim.data.domain import Domain
 from hat_sim.data.generated.images import make_images
 from hat_sim.data.generated.latent import Place
 from hat_sim.data.generated.series import make_series
+from hat_sim.data.generated.spec import GeneratedSpec
 from hat_sim.data.generated.vectors import make_vectors
-from hat_sim.errors import InternalError, Problem, UserError
+from hat_sim.errors import InternalError
 from hat_sim.seeding import generator
 
 VERSION = 1
 _MAKERS = {1: make_vectors, 2: make_series, 3: make_images}
-_SMALLEST = {1: (2,), 2: (16, 1), 3: (1, 8, 8)}
-
-
-@dataclass(frozen=True)
-class GeneratedSpec:
-    """`samples` a domain, classes as equal as that allows; `kinds` of users; UserError if it makes no sense.
-
-    `shift` 0 is none, 1 a strong one. `seed` belongs to this world and not to a run, so that runs of
-    several seeds share their domains.
-    """
-
-    domains: int
-    classes: int
-    shape: tuple[int, ...]
-    samples: int
-    shift: float
-    kinds: int = 4
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        smallest = _SMALLEST.get(len(self.shape), ())
-        wrong = {
-            "domains": (self.domains < 1, "1 or more"),
-            "classes": (self.classes < 2, "2 or more"),
-            "shape": (
-                not smallest or any(size < least for size, least in zip(self.shape, smallest, strict=True)),
-                "at least (2,) features, (16, 1) time and channels, or (1, 8, 8) channels and pixels",
-            ),
-            "samples": (self.samples < 5 * self.classes, "5 or more a class"),
-            "shift": (not 0 <= self.shift < float("inf"), "0 or more"),
-            "kinds": (self.kinds < 1, "1 or more"),
-        }
-        problems = [
-            Problem(f"{getattr(self, field)!r} cannot be generated", f"data.generated.{field}", hint)
-            for field, (is_wrong, hint) in wrong.items()
-            if is_wrong
-        ]
-        if problems:
-            raise UserError(problems)
 
 
 @dataclass(frozen=True)
@@ -82,11 +44,11 @@ class GeneratedDataset:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(f"class-{number}" for number in range(1, self.spec.classes + 1))
+        return self.spec.class_names
 
     @property
     def domains(self) -> tuple[str, ...]:
-        return tuple(f"domain-{number}" for number in range(1, self.spec.domains + 1))
+        return self.spec.domain_names
 
     @property
     def digest(self) -> str:

