@@ -87,7 +87,7 @@ class Gru:
 
     @property
     def forward_flop(self) -> int:
-        """Matrix products of the three gates; torch's counter does not see them on a CPU."""
+        """Matrix products of the three gates; what is done element by element is left out."""
         return self.steps * 2 * 3 * self.hidden * (self.inputs + self.hidden)
 
     @property

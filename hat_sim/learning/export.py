@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import warnings
 from dataclasses import dataclass
 
@@ -26,8 +27,9 @@ class Exported:
 def export(model: Classifier, samples: NDArray[np.float32]) -> Exported:
     """Both forms of a model; InternalError unless the program gives the model's own logits on `samples`."""
     model = model.eval()
-    metadata = {"architecture": model.description.name, "shape": str(model.description.shape)}
-    weights = save({name: it.contiguous() for name, it in model.state_dict().items()}, metadata)
+    origin = json.dumps({"architecture": model.description.name, "shape": model.description.shape})
+    tensors = {name: it.contiguous() for name, it in model.state_dict().items()}
+    weights = save(tensors, {"hat_sim": origin})  # one entry: safetensors shuffles several
     inputs = torch.from_numpy(np.array(samples))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # TorchScript is deprecated, and 20 times faster to make

@@ -8,7 +8,7 @@ domain, and the deviation of the first two over the domain.
 
 from __future__ import annotations
 
-from math import ceil, log2
+from math import ceil, log2, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ def domain_statistics(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Statistics, float32 of shape (statistics,), of samples of shape (samples, *shape).
 
     The unit of observation is a window of a series, a channel of an image, or, where a sample is a plain
-    feature vector, the whole domain.
+    feature vector, the whole domain: its samples have no order, so there are no bands, and no spread.
     """
     signals = _signals(x).astype(np.float64)
     mean, deviation = signals.mean(axis=2), signals.std(axis=2)
@@ -36,6 +36,8 @@ def domain_statistics(x: NDArray[np.float32]) -> NDArray[np.float32]:
         (centred**4).mean(axis=2),
         np.sqrt((signals**2).mean(axis=2)),
     ]
+    if x.ndim == 2:
+        return np.concatenate(moments).ravel().astype(np.float32)
     power = np.abs(np.fft.rfft(centred, axis=2)[:, :, 1:]) ** 2
     total = np.maximum(power.sum(axis=2), 1e-12)
     shares = [band.sum(axis=2) / total for band in np.array_split(power, BANDS, axis=2)]
@@ -46,13 +48,11 @@ def domain_statistics(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def statistics_flop(samples: int, shape: tuple[int, ...]) -> int:
     """Work of `domain_statistics`: the pointwise passes and a real FFT of 2.5 n log2 n."""
-    values = samples * int(np.prod(shape))
-    length = samples if len(shape) == 1 else values // (samples * _channels(shape))
-    return values * (_POINTWISE_FLOP + ceil(2.5 * log2(max(length, 2))))
-
-
-def _channels(shape: tuple[int, ...]) -> int:
-    return shape[0] if len(shape) == 3 else shape[-1]
+    values = samples * prod(shape)
+    if len(shape) == 1:
+        return values * _POINTWISE_FLOP
+    length = shape[0] if len(shape) == 2 else shape[1] * shape[2]
+    return values * (_POINTWISE_FLOP + ceil(2.5 * log2(length)))
 
 
 def _signals(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -30,11 +30,10 @@ _CODES = {np.dtype(name): code for code, name in _DTYPES.items()}
 
 
 def encode(message: Message) -> bytes:
-    """The frame of a message; ProtocolError where a tensor is not finite or its dtype has no code."""
+    """The frame of a message; ProtocolError where a tensor is not finite, or of a dtype or rank not read."""
     fields = [getattr(message, name) for name in type(message).model_fields]
     body: bytes = msgpack.packb([message.kind, *fields], default=_pack_array)
-    frame: bytes = msgpack.packb([VERSION, zlib.crc32(body), body])
-    return frame
+    return _sealed(body)
 
 
 def decode(frame: bytes, limit: int = FRAME_LIMIT) -> Message:
@@ -80,19 +79,25 @@ def kind_of(frame: bytes) -> str:
     return kind if isinstance(kind, str) and kind in MESSAGES else "unreadable"
 
 
+def _sealed(body: bytes) -> bytes:
+    frame: bytes = msgpack.packb([VERSION, zlib.crc32(body), body])
+    return frame
+
+
 def _open_envelope(frame: bytes) -> bytes:
+    """The body of a frame; sealed anew it has to give the same bytes, so an envelope has one form only."""
     try:
         envelope = msgpack.unpackb(frame, use_list=False)
     except Exception as error:
         raise ProtocolError(Fault.MALFORMED, f"the frame is no msgpack: {error}") from None
     match envelope:
-        case (int(version), int(checksum), bytes(body)):
+        case (int(version), int(), bytes(body)):
             pass
         case _:
             raise ProtocolError(Fault.MALFORMED, "the frame is no [version, checksum, body]")
     if version != VERSION:
         raise ProtocolError(Fault.VERSION, f"version {version}, where {VERSION} is spoken")
-    if zlib.crc32(body) != checksum:
+    if _sealed(body) != frame:
         raise ProtocolError(Fault.CHECKSUM, "the checksum does not hold")
     return body
 
@@ -104,6 +109,8 @@ def _pack_array(value: Any) -> msgpack.ExtType:
     dtype = value.dtype.newbyteorder("<")
     if dtype not in _CODES:
         raise ProtocolError(Fault.TENSOR, f"no tensor of dtype {value.dtype} crosses a link")
+    if value.ndim > _MOST_AXES:
+        raise ProtocolError(Fault.TENSOR, f"a tensor of {value.ndim} axes, where {_MOST_AXES} are the most")
     head = struct.pack(f"<BB{value.ndim}I", _CODES[dtype], value.ndim, *value.shape)
     return msgpack.ExtType(_TENSOR, head + np.ascontiguousarray(value, dtype).tobytes())
 

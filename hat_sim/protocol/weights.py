@@ -44,15 +44,24 @@ def unpack(tensors: Sequence[NDArray[Any]], shapes: Sequence[tuple[int, ...]]) -
             found = f"one of shape {rest[0].shape}" if rest else "none"
             raise ProtocolError(Fault.SHAPE, f"a tensor of shape {shape} is expected, {found} came")
         array = rest.pop(0)
-        if array.dtype == np.int8:
+        if array.dtype == np.int8 and array.ndim >= 2:
             if not rest or rest[0].shape != shape[:1]:
                 raise ProtocolError(Fault.SHAPE, f"the scales of a tensor of shape {shape} are missing")
-            scale = rest.pop(0).astype(np.float32).reshape(-1, *[1] * (len(shape) - 1))
-            weights.append(array.astype(np.float32) * scale)
+            weights.append(_scaled(array, rest.pop(0)))
         elif array.dtype.kind == "f":
             weights.append(array.astype(np.float32))
         else:
             raise ProtocolError(Fault.TENSOR, f"weights came as {array.dtype}")
     if rest:
         raise ProtocolError(Fault.SHAPE, f"{len(rest)} tensors more than the architecture has")
+    return weights
+
+
+def _scaled(steps: NDArray[np.int8], scale: NDArray[Any]) -> NDArray[np.float32]:
+    if scale.dtype != np.float32:
+        raise ProtocolError(Fault.TENSOR, f"scales came as {scale.dtype}")
+    with np.errstate(over="ignore"):
+        weights: NDArray[np.float32] = steps * scale.reshape(-1, *[1] * (steps.ndim - 1))
+    if not np.isfinite(weights).all():
+        raise ProtocolError(Fault.NON_FINITE, "steps times their scale are beyond float32")
     return weights

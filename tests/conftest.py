@@ -1,0 +1,203 @@
+"""One torch thread for all tests, and worlds that run in this process: the plain twin of the Ray engine."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported; the engine's actors have one thread, too
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from hat_sim.data.domain import Dataset
+    from hat_sim.methods.base import Fitted, Task
+    from hat_sim.protocol.messages import Precision
+    from hat_sim.protocol.steps import Answer, Parcel, Step
+    from hat_sim.scenario.fleet import Device, Fleet
+    from hat_sim.simulation.conductor import Conductor
+    from hat_sim.simulation.record import WorldRecord
+    from nodes.joining import Examination
+
+Ticket = Callable[[], Any]
+
+
+class LocalTransport:
+    """Calls nodes in this process, at the moment at which the conductor awaits them.
+
+    `sources` answer frames by name and `targets` make steps. `frames` holds each request that a target handed
+    over and each answer that a source made, in the order in which they were made.
+    """
+
+    def __init__(self, sources: Mapping[str, Callable[[bytes], Answer]], targets: Mapping[str, Any]) -> None:
+        self._sources = sources
+        self._targets = targets
+        self.frames: list[bytes] = []
+
+    def start(self, target: str) -> Ticket:
+        return lambda: self._step(self._targets[target].start())
+
+    def advance(self, target: str, parcels: Mapping[str, Parcel]) -> Ticket:
+        frames = {name: parcel.content for name, parcel in parcels.items()}
+        return lambda: self._step(self._targets[target].advance(frames, lambda doing: None))
+
+    def ask(self, requests: Sequence[tuple[str, Parcel]]) -> Ticket:
+        def answers() -> list[Answer]:
+            made = [self._sources[device](parcel.content) for device, parcel in requests]
+            self.frames += [answer.parcel.content for answer in made]
+            return made
+
+        return answers
+
+    def _step(self, step: Step) -> Step:
+        parcels: Mapping[str, Parcel] = getattr(step.next, "parcels", {})
+        self.frames += [parcel.content for parcel in parcels.values()]
+        return step
+
+
+class HastyTransport(LocalTransport):
+    """Calls nodes when the work is launched, as the engine does."""
+
+    def start(self, target: str) -> Ticket:
+        return _done(super().start(target))
+
+    def advance(self, target: str, parcels: Mapping[str, Parcel]) -> Ticket:
+        return _done(super().advance(target, parcels))
+
+    def ask(self, requests: Sequence[tuple[str, Parcel]]) -> Ticket:
+        return _done(super().ask(requests))
+
+
+def _done(ticket: Ticket) -> Ticket:
+    result = ticket()
+    return lambda: result
+
+
+def drive(conductor: Conductor) -> WorldRecord:
+    """Run a conductor of a local transport to its end."""
+    run = conductor.run()
+    value = None
+    while True:
+        try:
+            value = run.send(value)()
+        except StopIteration as end:
+            record: WorldRecord = end.value
+            return record
+
+
+@dataclass(frozen=True)
+class LocalWorld:
+    """What a world left behind, and the frames that were handed over in it."""
+
+    record: WorldRecord
+    fitted: Mapping[str, Fitted]
+    tasks: Mapping[str, Task]
+    examinations: Mapping[str, Examination]
+    frames: Sequence[bytes]
+    all_models_bytes: int
+
+
+@pytest.fixture(scope="session")
+def local_transport() -> type[LocalTransport]:
+    return LocalTransport
+
+
+@pytest.fixture(scope="session")
+def hasty_transport() -> type[LocalTransport]:
+    return HastyTransport
+
+
+@pytest.fixture(scope="session")
+def drive_conductor() -> Callable[[Conductor], WorldRecord]:
+    return drive
+
+
+@pytest.fixture(scope="session")
+def fleet_of() -> Callable[..., Fleet]:
+    """A target of one domain and a source of each other one, on devices of the catalogue."""
+    from hat_sim.scenario.catalogue import device_profiles, link_profiles
+    from hat_sim.scenario.fleet import Device, Fleet
+
+    def fleet(dataset: Dataset, domain: str, architectures: Sequence[str]) -> Fleet:
+        def device(name: str, of: str, architecture: str) -> Device:
+            return Device(name, of, architecture, device_profiles()["pi4"], link_profiles()["wifi"])
+
+        others = [name for name in dataset.domains if name != domain]
+        sources = tuple(
+            device(name, name, architectures[k % len(architectures)]) for k, name in enumerate(others)
+        )
+        return Fleet(device(f"target-{domain}", domain, architectures[0]), sources)
+
+    return fleet
+
+
+@pytest.fixture(scope="session")
+def run_world() -> Iterator[Callable[..., LocalWorld]]:
+    """Runs one world of real nodes in this process; source models are trained once for all tests."""
+    from hat_sim.learning.architectures import describe
+    from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
+    from hat_sim.methods.registry import METHODS
+    from hat_sim.simulation.conductor import Conductor
+    from nodes.assignments import Joining, Lesson, Trained
+    from nodes.host import Host, train
+    from nodes.joining import task_and_examination
+    from nodes.target import Target
+
+    @cache
+    def trained(dataset: Dataset, lesson: Lesson) -> Trained:
+        return train(lesson, dataset.load(lesson.domain))
+
+    def run(
+        dataset: Dataset,
+        fleets: Sequence[Fleet],
+        method: str,
+        *,
+        precision: Precision = "fp32",
+        recipe: StudentRecipe = StudentRecipe(epochs=4, steps_per_epoch=4),  # noqa: B008
+        epochs: int = 4,
+        seed: int = 0,
+        transport: type[LocalTransport] = LocalTransport,
+        tampered: Callable[[str, Answer], Answer] = lambda device, answer: answer,
+        exchanged: Callable[[Task], Task] = lambda task: task,
+        **options: Any,
+    ) -> LocalWorld:
+        """`tampered` may change an answer on its way and `exchanged` what a target knows."""
+        shape, classes = tuple(dataset.shape), tuple(dataset.classes)
+
+        def lesson(device: Device) -> Lesson:
+            description = describe(device.architecture, shape, len(classes))
+            return Lesson(device.domain, description, classes, SourceRecipe(epochs, 32), seed)
+
+        def joining(fleet: Fleet) -> Joining:
+            description = describe(fleet.target.architecture, shape, len(classes))
+            names = tuple(device.name for device in fleet.sources)
+            return Joining(fleet.target.domain, description, classes, names, 2, recipe, precision, seed)
+
+        sources = {device.name: device for fleet in fleets for device in fleet.sources}
+        lessons = {name: lesson(device) for name, device in sources.items()}
+        host = Host(lessons, dataset.load, partial(trained, dataset))
+
+        def answer(device: str, frame: bytes) -> Answer:
+            return tampered(device, host.answer([(device, frame)])[0])
+
+        chosen = METHODS[method]
+        settings = chosen.options.model_validate(options)
+        tasks, examinations, targets = {}, {}, {}
+        for fleet in fleets:
+            name = fleet.target.name
+            task, examinations[name] = task_and_examination(joining(fleet), dataset.load(fleet.target.domain))
+            tasks[name] = exchanged(task)
+            targets[name] = Target(chosen.load()(tasks[name], settings))
+        nodes = transport({name: partial(answer, name) for name in sources}, targets)
+        devices = [*sources.values(), *(fleet.target for fleet in fleets)]
+        record = drive(Conductor(devices, list(targets), nodes))
+        fitted = {name: target.fitted for name, target in targets.items()}
+        size = host.model_bytes(list(sources), precision)
+        return LocalWorld(record, fitted, tasks, examinations, nodes.frames, size)
+
+    yield run
+    trained.cache_clear()
