@@ -47,8 +47,18 @@ class Host:
         self._knowledge: dict[Lesson, Knowledge] = {}
 
     def answer(self, requests: Sequence[tuple[str, bytes]]) -> list[Answer]:
-        """The answers to requests, each a device's name and a frame, in their order."""
-        return [self._source(device).answer(frame) for device, frame in requests]
+        """The answers to requests, each a device's name and a frame, in their order.
+
+        An answer is a pure function of lesson and frame, so devices of one lesson share it in a batch.
+        """
+        found: dict[tuple[Lesson, bytes], Answer] = {}
+        answers = []
+        for device, frame in requests:
+            asked = (self._lessons[device], frame)
+            if asked not in found:
+                found[asked] = Source(self._know(asked[0])).answer(frame)
+            answers.append(found[asked])
+        return answers
 
     def model_bytes(self, devices: Sequence[str], precision: Precision) -> int:
         """What sending the whole model of each device would cost, frame by frame."""
@@ -57,9 +67,6 @@ class Host:
             for lesson in {self._lessons[device]: None for device in devices}
         }
         return sum(size[self._lessons[device]] for device in devices)
-
-    def _source(self, device: str) -> Source:
-        return Source(self._know(self._lessons[device]))
 
     def _know(self, lesson: Lesson) -> Knowledge:
         if lesson not in self._knowledge:

@@ -136,11 +136,12 @@ class Source:
         shared = self._shared(request.classes)
         with torch.no_grad():
             features = model.encoder(torch.from_numpy(knowledge.x)).numpy()
+        centroids = class_centroids(standardise_features(features), knowledge.y, shared)
         message = EncoderTransfer(
             architecture=model.description.name,
             weights=packed(model.encoder, request.precision),
             classes=knowledge.names(shared),
-            centroids=class_centroids(features, knowledge.y, shared).astype(np.float16),
+            centroids=centroids.astype(np.float16),
             accuracy=knowledge.accuracy,
         )
         return message, len(knowledge.x) * model.description.encode_flop()

@@ -94,7 +94,10 @@ def rank_in_reference_space(
 def rank_in_encoder_space(
     task: Task, shortlist: tuple[str, ...]
 ) -> Protocol[tuple[dict[str, float], dict[str, Classifier]]]:
-    """Scores from class centroids in each source's own feature space; its encoder comes over for it."""
+    """Scores from class centroids in each source's own feature space; its encoder comes over for it.
+
+    Either side standardises the features by its own domain (ours), as in the reference space.
+    """
     request = EncoderRequest(precision=task.precision, classes=task.classes)
     replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
     received: dict[str, tuple[Classifier, EncoderTransfer]] = {}
@@ -104,17 +107,19 @@ def rank_in_encoder_space(
         except ProtocolError as error:
             replies.failures[name] = error
 
+    samples = torch.from_numpy(task.samples)
+
     def centroids(_: object) -> dict[str, fine.Candidate]:
         candidates = {}
         for name, (model, transfer) in received.items():
             with torch.no_grad():
-                features = model.encoder(torch.from_numpy(task.labelled_x)).numpy()
-            own = class_centroids(features, task.labelled_y, task.own_classes)
+                features = standardise_features(model.encoder(samples).numpy())
+            own = class_centroids(features[: len(task.labelled_y)], task.labelled_y, task.own_classes)
             candidates[name] = fine.Candidate(transfer.classes, transfer.centroids, own, transfer.accuracy)
         return candidates
 
-    flop = len(task.labelled_y) * sum(m.description.encode_flop() for m, _ in received.values())
-    candidates = (yield Compute("fine", "encode the labels", flop, centroids)) if received else {}
+    flop = len(samples) * sum(model.description.encode_flop() for model, _ in received.values())
+    candidates = (yield Compute("fine", "encoder centroids", flop, centroids)) if received else {}
     encoders = {name: model for name, (model, _) in received.items()}
     return fine.scores(candidates, task.own_class_names), encoders
 
