@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from hat_sim.data.domain import Domain
 from hat_sim.data.splits import split_source
 from hat_sim.learning.models import load_weights, weights_of
-from hat_sim.learning.source_model import empty_model
+from hat_sim.learning.source_model import empty_model, narrowed
 from hat_sim.learning.training import accuracy_of, train_classifier
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer
@@ -75,7 +77,12 @@ class Host:
             trained = self._trained(lesson)
             model = empty_model(lesson.description)
             load_weights(model, trained.weights)
+            known = np.unique(domain.y[part]).tolist()
             self._knowledge[lesson] = Knowledge(
-                domain.x[part], domain.y[part], lesson.classes, model.eval(), trained.accuracy
+                domain.x[part],
+                domain.y[part],
+                lesson.classes,
+                narrowed(model.eval(), known),
+                trained.accuracy,
             )
         return self._knowledge[lesson]

@@ -45,8 +45,9 @@ LARGEST_REQUEST = 1024 * 1024
 class Knowledge:
     """What a source learned before the simulation: its training samples, its model, its own accuracy.
 
-    `x` is (samples, *shape), `y` (samples,) with indices into `classes`; `accuracy` was measured on
-    validation samples that are not among them. Devices of one domain and architecture share it.
+    `x` is (samples, *shape), `y` (samples,) with indices into `classes`; the outputs of `model` are those of
+    the classes that occur in `y`, so that it says nothing of others. `accuracy` was measured on validation
+    samples that are not among them. Devices of one domain and architecture share it.
     """
 
     x: NDArray[np.float32]
@@ -74,10 +75,11 @@ class Source:
         """The answer to a request; what cannot be read or served is answered by an `ErrorReply`."""
         try:
             message, flop = self._serve(decode(frame, limit=LARGEST_REQUEST))
+            reply = encode(message)
         except ProtocolError as error:
             refusal = encode(ErrorReply.of(error.fault, error.detail))
             return Answer(Parcel.of(refusal), refused=error.fault)
-        return Answer(Parcel.of(encode(message)), flop)
+        return Answer(Parcel.of(reply), flop)
 
     def model_bytes(self, precision: Precision) -> int:
         """Length of the frame in which the whole model would travel."""
@@ -152,7 +154,7 @@ class Source:
         return ModelTransfer(
             part=request.part,
             architecture=knowledge.model.description.name,
-            classes=knowledge.classes,
+            classes=knowledge.names(knowledge.known),
             weights=packed(module, request.precision),
             accuracy=knowledge.accuracy,
         )

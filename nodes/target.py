@@ -67,6 +67,8 @@ class Target:
                     if flop <= 0:
                         raise InternalError(f"{label!r} declares no work")
                     return ComputeStep(phase, label, flop)
+                case other:
+                    raise InternalError(f"a protocol yields Ask or Compute, not a {type(other).__name__}")
 
     @staticmethod
     def _read(asked: tuple[str, ...], frames: Mapping[str, bytes]) -> tuple[Replies, dict[str, Fault]]:

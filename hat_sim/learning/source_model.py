@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -53,6 +54,17 @@ def packed(module: nn.Module, precision: Precision) -> tuple[NDArray[Any], ...]:
 def fill(module: nn.Module, tensors: Sequence[NDArray[Any]]) -> None:
     """Fill a module with what `packed` sent; ProtocolError where the tensors do not fit it."""
     load_weights(module, unpack(tensors, [array.shape for array in weights_of(module)]))
+
+
+def narrowed(model: Classifier, outputs: Sequence[int]) -> Classifier:
+    """The classifier that tells only these of its classes apart, in their order; the encoder is shared."""
+    of = model.description
+    narrow = empty_model(describe(of.name, of.shape, len(outputs)))
+    narrow.encoder = model.encoder
+    with torch.no_grad():
+        narrow.head.weight.copy_(model.head.weight[list(outputs)])
+        narrow.head.bias.copy_(model.head.bias[list(outputs)])
+    return narrow.train(model.training)
 
 
 def class_indices(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:

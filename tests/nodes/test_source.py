@@ -1,0 +1,245 @@
+"""Sources in their host: what they answer, what they refuse, and that they remember nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from hat_sim.data.domain import Domain
+from hat_sim.data.splits import split_source
+from hat_sim.learning.centroids import class_centroids
+from hat_sim.learning.models import load_weights
+from hat_sim.learning.reference import reference_features, standardise_features
+from hat_sim.learning.source_model import empty_model, fill, narrowed
+from hat_sim.learning.statistics import domain_statistics, statistics_flop
+from hat_sim.learning.training import accuracy_of
+from hat_sim.protocol.codec import decode, encode
+from hat_sim.protocol.errors import Fault
+from hat_sim.protocol.messages import (
+    CentroidRequest,
+    Centroids,
+    DomainSummary,
+    EncoderRequest,
+    EncoderTransfer,
+    ErrorReply,
+    Join,
+    Message,
+    ModelRequest,
+    ModelTransfer,
+    SummaryRequest,
+    Welcome,
+)
+from nodes.assignments import Lesson, Trained
+from nodes.host import Host, train
+from nodes.source import LARGEST_REQUEST, Knowledge, Source
+
+CLASSES = ("walk", "run", "rest", "fall")
+JOIN = Join(input_shape=(16, 2), classes=CLASSES)
+REQUESTS: tuple[Message, ...] = (
+    JOIN,
+    SummaryRequest(),
+    CentroidRequest(seed=5, width=16, classes=CLASSES),
+    EncoderRequest(precision="int8", classes=CLASSES),
+    ModelRequest(part="model", precision="fp32"),
+    ModelRequest(part="head", precision="fp16"),
+)
+
+
+@pytest.fixture(scope="session")
+def trained(load: Callable[[str], Domain]) -> Callable[[Lesson], Trained]:
+    return cache(lambda lesson: train(lesson, load(lesson.domain)))
+
+
+@pytest.fixture
+def host(
+    load: Callable[[str], Domain], lesson: Callable[..., Lesson], trained: Callable[[Lesson], Trained]
+) -> Host:
+    """Two devices of one domain, a third with a recurrent model, and one that never saw a fall."""
+    lessons = {
+        "one": lesson("home"),
+        "two": lesson("home"),
+        "gru": lesson("home", "gru"),
+        "careful": lesson("careful"),
+    }
+    return Host(lessons, load, trained)
+
+
+def ask(host: Host, device: str, message: Message) -> Message:
+    (answer,) = host.answer([(device, encode(message))])
+    assert answer.parcel.length == len(answer.parcel.content)
+    return decode(answer.parcel.content)
+
+
+def test_answers_are_a_pure_function_of_device_and_request(
+    host: Host, load: Callable[[str], Domain], lesson: Callable[..., Lesson]
+) -> None:
+    """Of neither earlier requests, their order, their batch, nor the life of the host."""
+    frames = [encode(request) for request in REQUESTS]
+    batch = [(device, frame) for frame in frames for device in ("one", "careful")]
+    once = host.answer(batch)
+    assert host.answer(batch[::-1]) == once[::-1]
+    lessons = {"one": lesson("home"), "careful": lesson("careful")}
+    rebuilt = Host(lessons, load, lambda it: train(it, load(it.domain)))
+    for asked, answer in zip(batch[5:], once[5:], strict=True):
+        assert rebuilt.answer([asked]) == [answer]
+
+
+def test_devices_of_one_domain_and_architecture_give_one_answer(host: Host) -> None:
+    """A batch may share its answers; each is in the place of its request."""
+    frames = [encode(request) for request in REQUESTS]
+    asked = [(device, frame) for frame in frames for device in ("two", "gru", "one")]
+    together = host.answer(asked)
+    assert together == [host.answer([one])[0] for one in asked]
+    assert together[0::3] == together[2::3]
+    assert [answer.parcel.kind for answer in together[0::3]] == [
+        "welcome",
+        "summary",
+        "centroids",
+        "encoder",
+        "model",
+        "model",
+    ]
+
+
+def test_work_is_declared_for_what_has_to_be_computed(host: Host, load: Callable[[str], Domain]) -> None:
+    """Statistics and centroids are work; a greeting and a model that lies ready are none."""
+    answers = host.answer([("one", encode(request)) for request in REQUESTS])
+    assert [answer.flop > 0 for answer in answers] == [False, True, True, True, False, False]
+    samples = len(split_source(load("home"), 0).train)
+    assert answers[1].flop == statistics_flop(samples, (16, 2))
+
+
+def test_a_welcome_names_what_both_sides_know(host: Host) -> None:
+    assert ask(host, "gru", JOIN) == Welcome(architecture="gru", classes=CLASSES)
+    other = Join(input_shape=(16, 2), classes=("fall", "rest", "swim"))
+    assert ask(host, "one", other) == Welcome(architecture="cnn-small", classes=("rest", "fall"))
+    assert ask(host, "careful", other) == Welcome(architecture="cnn-small", classes=("rest",))
+
+
+@pytest.mark.parametrize(
+    ("request_", "fault", "detail"),
+    [
+        (Join(input_shape=(32, 2), classes=CLASSES), Fault.NOT_ELIGIBLE, r"the task is \(32, 2\)"),
+        (Join(input_shape=(16, 2), classes=("swim",)), Fault.NOT_ELIGIBLE, "shares no class"),
+        (CentroidRequest(seed=0, width=16, classes=("swim",)), Fault.NOT_ELIGIBLE, "shares no class"),
+        (CentroidRequest(seed=0, width=7, classes=CLASSES), Fault.FIELD, "of width 7"),
+        (EncoderRequest(precision="fp32", classes=()), Fault.NOT_ELIGIBLE, "shares no class"),
+        (Welcome(architecture="gru", classes=()), Fault.UNEXPECTED, "a source is not asked 'welcome'"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_with_its_reason(
+    host: Host, request_: Message, fault: Fault, detail: str
+) -> None:
+    (answer,) = host.answer([("one", encode(request_))])
+    assert (answer.refused, answer.flop, answer.parcel.kind) == (fault, 0, "error")
+    reply = decode(answer.parcel.content)
+    assert isinstance(reply, ErrorReply) and reply.fault == fault
+    assert re.search(detail, reply.detail)
+
+
+@pytest.mark.parametrize("frame", [b"", b"noise", encode(JOIN)[:-1], b"\x00" * (LARGEST_REQUEST + 1)])
+def test_a_request_that_cannot_be_read_is_refused(host: Host, frame: bytes) -> None:
+    (answer,) = host.answer([("one", frame)])
+    expected = Fault.OVERSIZED if len(frame) > LARGEST_REQUEST else Fault.MALFORMED
+    assert answer.refused == expected
+    assert answer.parcel.kind == "error"
+
+
+def test_a_summary_is_of_the_training_samples_alone(host: Host, load: Callable[[str], Domain]) -> None:
+    """A validation sample says nothing to others."""
+    domain = load("home")
+    summary = ask(host, "one", SummaryRequest())
+    assert isinstance(summary, DomainSummary)
+    expected = domain_statistics(domain.x[split_source(domain, 0).train])
+    assert np.array_equal(summary.statistics, expected)
+
+
+def test_centroids_are_in_the_space_that_the_seed_grows(host: Host, load: Callable[[str], Domain]) -> None:
+    domain = load("home")
+    part = split_source(domain, 0).train
+    reply = ask(host, "one", CentroidRequest(seed=5, width=16, classes=("fall", "walk")))
+    assert isinstance(reply, Centroids)
+    assert reply.classes == ("walk", "fall")
+    features = standardise_features(reference_features(domain.x[part], 16, 5))
+    expected = class_centroids(features, domain.y[part], (0, 3)).astype(np.float16)
+    assert np.array_equal(reply.centroids, expected)
+
+
+def test_a_model_gives_the_receiver_the_sources_predictions(
+    host: Host,
+    load: Callable[[str], Domain],
+    trained: Callable[[Lesson], Trained],
+    lesson: Callable[..., Lesson],
+) -> None:
+    """Whole or as an encoder and a head; and its claimed accuracy is that on its validation samples."""
+    domain, of = load("home"), lesson("home")
+    original = empty_model(of.description)
+    load_weights(original, trained(of).weights)
+    whole = ask(host, "one", ModelRequest(part="model", precision="fp32"))
+    encoder = ask(host, "one", EncoderRequest(precision="fp32", classes=CLASSES))
+    head = ask(host, "one", ModelRequest(part="head", precision="fp32"))
+    assert isinstance(whole, ModelTransfer) and isinstance(head, ModelTransfer)
+    assert isinstance(encoder, EncoderTransfer)
+    first, second = empty_model(of.description), empty_model(of.description)
+    fill(first, whole.weights)
+    fill(second.encoder, encoder.weights)
+    fill(second.head, head.weights)
+    x = torch.from_numpy(domain.x)
+    with torch.no_grad():
+        assert torch.equal(first(x), original.eval()(x))
+        assert torch.equal(second(x), original(x))
+    held_out = split_source(domain, 0).validation
+    assert len(held_out)
+    accuracy = accuracy_of(original, domain.x[held_out], domain.y[held_out])
+    assert accuracy == trained(of).accuracy == whole.accuracy == encoder.accuracy == head.accuracy
+
+
+def test_a_source_says_nothing_of_a_class_that_it_never_saw(host: Host) -> None:
+    """Neither a centroid, nor an output of its model, whole or in parts: no silent probability of zero."""
+    whole = ask(host, "careful", ModelRequest(part="model", precision="fp32"))
+    head = ask(host, "careful", ModelRequest(part="head", precision="fp32"))
+    encoder = ask(host, "careful", EncoderRequest(precision="fp32", classes=CLASSES))
+    centroids = ask(host, "careful", CentroidRequest(seed=5, width=16, classes=CLASSES))
+    for reply in (whole, head, encoder, centroids):
+        assert reply.classes == ("walk", "run", "rest")  # type: ignore[attr-defined]
+    assert isinstance(whole, ModelTransfer) and isinstance(head, ModelTransfer)
+    assert whole.weights[-1].shape == head.weights[-1].shape == (3,)
+
+
+def test_a_narrowed_model_keeps_its_logits_in_the_order_asked_for(lesson: Callable[..., Lesson]) -> None:
+    model = empty_model(lesson("home").description)
+    x = torch.randn(3, 16, 2)
+    torch.testing.assert_close(narrowed(model, (3, 1))(x), model(x)[:, [3, 1]])
+    assert narrowed(model, (3, 1)).description.head.outputs == 2
+
+
+def test_all_models_cost_what_their_frames_are_long(host: Host) -> None:
+    """Devices that share a model count each."""
+    request = encode(ModelRequest(part="model", precision="fp16"))
+    devices = ["one", "two", "careful"]
+    lengths = [answer.parcel.length for answer in host.answer([(device, request) for device in devices])]
+    assert host.model_bytes(devices, "fp16") == sum(lengths)
+    assert lengths[0] == lengths[1] > lengths[2]
+
+
+def test_a_source_whose_training_went_wrong_refuses_instead_of_failing(lesson: Callable[..., Lesson]) -> None:
+    """Weights that are not finite cannot travel; the asker is told so."""
+    model = empty_model(lesson("home").description).eval()
+    with torch.no_grad():
+        model.head.bias[0] = float("nan")
+    x = np.random.default_rng(0).normal(size=(8, 16, 2)).astype(np.float32)
+    source = Source(Knowledge(x, np.arange(8) % 4, CLASSES, model, 0.25))
+    answer = source.answer(encode(ModelRequest(part="model", precision="fp32")))
+    assert answer.refused == Fault.NON_FINITE
+    assert answer.parcel.kind == "error"
+
+
+def test_a_source_that_cannot_validate_claims_no_accuracy(lesson: Callable[..., Lesson]) -> None:
+    x = np.random.default_rng(0).normal(size=(4, 16, 2)).astype(np.float32)
+    tiny = Domain("tiny", x, np.arange(4), np.arange(4))
+    assert train(lesson("tiny"), tiny).accuracy == 0
