@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ import ray
 from pydantic import BaseModel
 from ray.exceptions import RayTaskError
 
+from hat_sim.containment import contained, terminable
 from hat_sim.data.domain import Dataset
 from hat_sim.errors import UserError
 from hat_sim.learning.architectures import describe
@@ -50,6 +53,8 @@ class TargetResult:
     accuracy_target_only: float
     shortlisted: tuple[str, ...]
     selected: tuple[str, ...]
+    scores: Mapping[str, float]
+    fusion_weights: Mapping[str, float]
     curve: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
     weights: bytes
@@ -69,13 +74,11 @@ class RunRecord:
 
 def run_plan(plan: Plan, hosts: Hosts, address: str | None, report: Report) -> RunRecord:
     """Run every world of a plan on Ray; worlds and targets depend on neither `hosts` nor `address`."""
-    with _cluster(address):
+    with cluster(address):
         try:
             return _Run(plan, hosts, report).record()
         except RayTaskError as error:
-            if isinstance(error.cause, UserError):
-                raise error.cause from None
-            raise
+            raise error.cause from error
 
 
 class _HostActor:
@@ -152,6 +155,8 @@ class _TargetActor:
             **asdict(verdict),
             shortlisted=fitted.shortlisted,
             selected=fitted.selected,
+            scores=fitted.scores,
+            fusion_weights=fitted.weights,
             curve=tuple(asdict(row) for row in fitted.curve),
             notes=fitted.notes,
             weights=exported.weights,
@@ -353,18 +358,26 @@ class _Run:
 
 
 @contextmanager
-def _cluster(address: str | None) -> Iterator[None]:
-    """Ray up, and down again with every process it started, whatever happens."""
+def cluster(address: str | None) -> Iterator[None]:
+    """Ray up, and down again with every process it started, whatever happens.
+
+    A Ray that this process has started before is used as it is, and left up.
+    """
+    if ray.is_initialized():
+        yield
+        return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     local: dict[str, Any] = {} if address else {"num_cpus": os.cpu_count(), "include_dashboard": False}
-    try:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **local)
-        yield
-    finally:
-        ray.shutdown()
+    with contained(ray.shutdown), terminable():
+        try:
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **local)
+        except SystemExit:  # from the handler of SIGTERM that Ray puts in place of ours
+            sys.exit(128 + signal.SIGTERM)
+        with terminable():
+            yield
 
 
 def _key(device: Device) -> str:

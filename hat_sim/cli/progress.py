@@ -51,6 +51,7 @@ class _Display:
         self._latest: dict[str, tuple[str, int | None]] = {}
 
     def report(self, who: str, doing: str, simulated_ns: int | None) -> None:
+        self._latest.pop("run", None)
         known_ns = self._latest.get(who, ("", None))[1]
         self._latest[who] = (doing, known_ns if simulated_ns is None else simulated_ns)
 

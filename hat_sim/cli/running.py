@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
@@ -16,10 +16,14 @@ from hat_sim.cli.progress import progress_on
 from hat_sim.cli.summary import print_summary
 from hat_sim.errors import UserError
 from hat_sim.preflight import Plan, load_checked, prepare
+from hat_sim.scenario.fleet import Fleet
 from hat_sim.scenario.resolved import resolved_scenario
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of
 from hat_sim.simulation.run_folder import ENVIRONMENT, RESULT, TIMELINE, RunFolder, default_folder
 from hat_sim.simulation.timeline import trace_events
+
+if TYPE_CHECKING:
+    from hat_sim.engine import TargetResult
 
 _PACKAGES = ("torch", "ray", "numpy", "msgpack", "pydantic", "pyarrow")
 
@@ -102,6 +106,9 @@ def _run(
         folder.write_model(target, it.weights, it.program)
     folder.write_ledger([row for world in record.worlds for row in world.ledger])
     folder.write_curves([{"target": name, **row} for name, it in record.targets.items() for row in it.curve])
+    folder.write_selection(
+        [row for fleet in plan.fleets for row in _selection(fleet, record.targets[fleet.target.name])]
+    )
     folder.write_json(TIMELINE, trace_events(record.worlds))
     folder.write_json(
         ENVIRONMENT,
@@ -117,3 +124,17 @@ def _run(
         },
     )
     folder.write_json(RESULT, result_of(identity, outcomes, record.worlds))
+
+
+def _selection(fleet: Fleet, result: TargetResult) -> Iterator[dict[str, Any]]:
+    """A row for each source of a target: how far selection took it, and its mean weight in the fusion."""
+    shortlisted, selected = frozenset(result.shortlisted), frozenset(result.selected)
+    for source in fleet.sources:
+        yield {
+            "target": fleet.target.name,
+            "source": source.name,
+            "shortlisted": source.name in shortlisted,
+            "score": result.scores.get(source.name),
+            "selected": source.name in selected,
+            "fusion_weight": result.fusion_weights.get(source.name),
+        }

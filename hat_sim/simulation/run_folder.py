@@ -23,7 +23,8 @@ from hat_sim.protocol.ledger import COLUMNS, LedgerRow
 from hat_sim.simulation.result import Identity
 
 SCENARIO, RESULT, LEDGER, TIMELINE = "scenario.yaml", "result.json", "ledger.parquet", "timeline.json"
-CURVES, ENVIRONMENT, MODELS = "curves.parquet", "environment.json", "model"
+CURVES, SELECTION, ENVIRONMENT = "curves.parquet", "selection.parquet", "environment.json"
+MODELS = "model"
 
 _HEADER = re.compile(r"# hat-sim run, schema 1: scenario ([0-9a-f]{64}), seed (\d+)\n")
 _INTEGERS = frozenset({"seq", "payload_bytes", "wire_bytes", "sent_ns", "arrived_ns", "attempt"})
@@ -38,6 +39,16 @@ CURVE_SCHEMA = pa.schema(
         ("mixer_accuracy", pa.float64()),
         ("alpha", pa.float64()),
         ("stored", pa.bool_()),
+    ]
+)
+SELECTION_SCHEMA = pa.schema(
+    [
+        ("target", pa.string()),
+        ("source", pa.string()),
+        ("shortlisted", pa.bool_()),
+        ("score", pa.float64()),
+        ("selected", pa.bool_()),
+        ("fusion_weight", pa.float64()),
     ]
 )
 
@@ -72,7 +83,7 @@ class RunFolder:
     def begin(self, identity: Identity, scenario: Mapping[str, Any]) -> None:
         """Claim the folder for a run; what an earlier one left of its own files goes."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for name in (RESULT, LEDGER, TIMELINE, CURVES, ENVIRONMENT):
+        for name in (RESULT, LEDGER, TIMELINE, CURVES, SELECTION, ENVIRONMENT):
             (self.path / name).unlink(missing_ok=True)
         text = io.StringIO()
         yaml = YAML()
@@ -86,6 +97,9 @@ class RunFolder:
 
     def write_curves(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._write_table(CURVES, pa.Table.from_pylist(list(rows), schema=CURVE_SCHEMA))
+
+    def write_selection(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._write_table(SELECTION, pa.Table.from_pylist(list(rows), schema=SELECTION_SCHEMA))
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         self._write(name, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())

@@ -9,14 +9,13 @@ from torch import Tensor
 
 from hat_sim.learning.budget import student_flop
 from hat_sim.learning.source_model import SourceModel
-from hat_sim.learning.student import Student
 from hat_sim.learning.training import logits_of
-from hat_sim.methods.base import CurveRow, Fitted, Task
+from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.exchange import fetch_models, join
 from hat_sim.methods.peers.options import AverOptions
 from hat_sim.methods.peers.target_only import train_alone
+from hat_sim.methods.training import train_student
 from hat_sim.protocol.effects import Compute, Progress, Protocol
-from hat_sim.seeding import derive_seed
 
 
 def aver(task: Task, options: AverOptions) -> Protocol[Fitted]:
@@ -26,10 +25,15 @@ def aver(task: Task, options: AverOptions) -> Protocol[Fitted]:
     if not models:
         alone = yield from train_alone(task)
         return replace(alone, notes=("no source could be used: the target learned alone",))
-    pool = task.pool
-    flop = len(pool.x) * sum(source.model.description.forward_flop for source in models)
-    flop += student_flop(task.description, len(pool.labels), len(pool.x), task.recipe, distils=True)
-    fitted: Fitted = yield Compute("train", "distillation", flop, lambda p: _distil(task, options, models, p))
+    labelled, pool = len(task.labelled_y), len(task.samples)
+    flop = pool * sum(source.model.description.forward_flop for source in models)
+    flop += student_flop(task.description, labelled, pool, task.recipe, distils=True)
+
+    def distil(progress: Progress) -> Fitted:
+        teacher = mean_vote(models, torch.from_numpy(task.samples), len(task.classes))
+        return train_student(task, "aver", progress, teacher, options.alpha)
+
+    fitted: Fitted = yield Compute("train", "distillation", flop, distil)
     names = tuple(source.name for source in models)
     return replace(fitted, shortlisted=names, selected=names)
 
@@ -43,16 +47,3 @@ def mean_vote(models: tuple[SourceModel, ...], x: Tensor, classes: int) -> Tenso
         votes[known] += 1
     mean = total / votes.clamp_min(1)
     return mean / mean.sum(dim=1, keepdim=True)
-
-
-def _distil(task: Task, options: AverOptions, models: tuple[SourceModel, ...], progress: Progress) -> Fitted:
-    pool = task.pool
-    teacher = mean_vote(models, pool.x, len(task.classes))
-    student = Student(task.description, pool, task.recipe, derive_seed(task.seed, "aver"))
-    curve = []
-    for epoch in range(task.recipe.epochs):
-        for _ in range(task.recipe.steps_per_epoch):
-            loss = student.step(teacher, options.alpha)
-        curve.append(CurveRow(epoch, loss, student.labelled_accuracy(), alpha=options.alpha))
-        progress(f"epoch {epoch + 1}/{task.recipe.epochs}")
-    return Fitted(student.model.eval(), curve=tuple(curve))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from hat_sim.learning.budget import student_flop
-from hat_sim.learning.student import Student
-from hat_sim.methods.base import CurveRow, Fitted, Task
+from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.options import NoOptions
-from hat_sim.protocol.effects import Compute, Progress, Protocol
-from hat_sim.seeding import derive_seed
+from hat_sim.methods.training import train_student
+from hat_sim.protocol.effects import Compute, Protocol
 
 
 def target_only(task: Task, options: NoOptions) -> Protocol[Fitted]:
@@ -17,18 +16,9 @@ def target_only(task: Task, options: NoOptions) -> Protocol[Fitted]:
 
 def train_alone(task: Task) -> Protocol[Fitted]:
     """The student trained without a teacher, as a part that other protocols fall back on."""
-    pool = task.pool
-    flop = student_flop(task.description, len(pool.labels), len(pool.x), task.recipe, distils=False)
-    fitted: Fitted = yield Compute("train", "training alone", flop, lambda progress: _train(task, progress))
+    labelled, pool = len(task.labelled_y), len(task.samples)
+    flop = student_flop(task.description, labelled, pool, task.recipe, distils=False)
+    fitted: Fitted = yield Compute(
+        "train", "training alone", flop, lambda progress: train_student(task, "target only", progress)
+    )
     return fitted
-
-
-def _train(task: Task, progress: Progress) -> Fitted:
-    student = Student(task.description, task.pool, task.recipe, derive_seed(task.seed, "target only"))
-    curve = []
-    for epoch in range(task.recipe.epochs):
-        for _ in range(task.recipe.steps_per_epoch):
-            loss = student.step(None, 0.0)
-        curve.append(CurveRow(epoch, loss, student.labelled_accuracy()))
-        progress(f"epoch {epoch + 1}/{task.recipe.epochs}")
-    return Fitted(student.model.eval(), curve=tuple(curve))
