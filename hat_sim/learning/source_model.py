@@ -16,6 +16,9 @@ from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.weights import pack, unpack
 
+NEVER = -1e4
+"""The logit of a class that a source does not know."""
+
 
 @dataclass(frozen=True)
 class SourceModel:
@@ -65,6 +68,19 @@ def narrowed(model: Classifier, outputs: Sequence[int]) -> Classifier:
         narrow.head.weight.copy_(model.head.weight[list(outputs)])
         narrow.head.bias.copy_(model.head.bias[list(outputs)])
     return narrow.train(model.training)
+
+
+def widened(model: Classifier, classes: Sequence[int], total: int) -> Classifier:
+    """The model with `total` outputs, its own at `classes`; it never predicts any of the others."""
+    of = model.description
+    wide = empty_model(describe(of.name, of.shape, total))
+    wide.encoder = model.encoder
+    with torch.no_grad():
+        wide.head.weight.zero_()
+        wide.head.bias.fill_(NEVER)
+        wide.head.weight[list(classes)] = model.head.weight
+        wide.head.bias[list(classes)] = model.head.bias
+    return wide.train(model.training)
 
 
 def class_indices(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:

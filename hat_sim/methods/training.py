@@ -13,7 +13,7 @@ from hat_sim.seeding import derive_seed
 def train_student(
     task: Task, purpose: str, progress: Progress, teacher: Tensor | None = None, alpha: float = 0.0
 ) -> Fitted:
-    """A student on the stream of `purpose`; `teacher` is (pool, classes), distilled with the weight `alpha`."""
+    """A student on the stream of `purpose`; `teacher` (pool, classes) is distilled with weight `alpha`."""
     student = Student(task.description, task.pool, task.recipe, derive_seed(task.seed, purpose))
     curve = []
     for epoch in range(task.recipe.epochs):

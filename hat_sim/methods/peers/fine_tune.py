@@ -10,18 +10,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from hat_sim.learning.architectures import describe
-from hat_sim.learning.models import Classifier
-from hat_sim.learning.source_model import SourceModel, empty_model
+from hat_sim.learning.source_model import SourceModel, widened
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import CurveRow, Fitted, Task
 from hat_sim.methods.exchange import fetch_models, join
 from hat_sim.methods.peers.options import FineTuneOptions
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute, Progress, Protocol
-
-NEVER = -1e4
-"""The logit of a class that a source does not know."""
 
 
 def fine_tune(task: Task, options: FineTuneOptions) -> Protocol[Fitted]:
@@ -76,20 +71,4 @@ def _tune(task: Task, options: FineTuneOptions, source: SourceModel, progress: P
         accuracy = float((logits.argmax(dim=1) == labels).float().mean())
         curve.append(CurveRow(step, float(loss.detach()), accuracy))
         progress(f"step {step + 1}/{options.steps}")
-    return Fitted(in_order_of(task, source.classes, model).eval(), curve=tuple(curve))
-
-
-def in_order_of(task: Task, classes: tuple[int, ...], model: Classifier) -> Classifier:
-    """The model with an output for each class of the task; one it does not know is never predicted."""
-    if classes == tuple(range(len(task.classes))):
-        return model
-    description = describe(model.description.name, task.description.shape, len(task.classes))
-    wide = empty_model(description)
-    wide.encoder = model.encoder
-    rows = torch.tensor(classes)
-    with torch.no_grad():
-        wide.head.weight.zero_()
-        wide.head.bias.fill_(NEVER)
-        wide.head.weight[rows] = model.head.weight
-        wide.head.bias[rows] = model.head.bias
-    return wide
+    return Fitted(widened(model.eval(), source.classes, len(task.classes)), curve=tuple(curve))
