@@ -106,8 +106,8 @@ def _run(
         folder.write_model(target, it.weights, it.program)
     folder.write_ledger([row for world in record.worlds for row in world.ledger])
     folder.write_curves([{"target": name, **row} for name, it in record.targets.items() for row in it.curve])
-    folder.write_selection(
-        [row for fleet in plan.fleets for row in _selection(fleet, record.targets[fleet.target.name])]
+    folder.write_fleet(
+        [row for fleet in plan.fleets for row in _devices(fleet, record.targets[fleet.target.name])]
     )
     folder.write_json(TIMELINE, trace_events(record.worlds))
     folder.write_json(
@@ -126,15 +126,23 @@ def _run(
     folder.write_json(RESULT, result_of(identity, outcomes, record.worlds))
 
 
-def _selection(fleet: Fleet, result: TargetResult) -> Iterator[dict[str, Any]]:
-    """A row for each source of a target: how far selection took it, and its mean weight in the fusion."""
+def _devices(fleet: Fleet, result: TargetResult) -> Iterator[dict[str, Any]]:
+    """A row for each device of a world: what it is, how far selection took it, its mean fusion weight."""
     shortlisted, selected = frozenset(result.shortlisted), frozenset(result.selected)
-    for source in fleet.sources:
+    for it in (fleet.target, *fleet.sources):
         yield {
             "target": fleet.target.name,
-            "source": source.name,
-            "shortlisted": source.name in shortlisted,
-            "score": result.scores.get(source.name),
-            "selected": source.name in selected,
-            "fusion_weight": result.fusion_weights.get(source.name),
+            "name": it.name,
+            "domain": it.domain,
+            "architecture": it.architecture,
+            "device": it.profile.name,
+            "link": it.link.name,
+            "speed_flop_s": it.profile.speed,
+            "up_bit_s": it.link.up,
+            "down_bit_s": it.link.down,
+            "rtt_ns": it.link.rtt,
+            "shortlisted": it.name in shortlisted,
+            "score": result.scores.get(it.name),
+            "selected": it.name in selected,
+            "fusion_weight": result.fusion_weights.get(it.name),
         }

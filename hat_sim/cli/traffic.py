@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from hat_sim.protocol.ledger import Traffic
+    from hat_sim.simulation.run_folder import RunFolder
 
 
 class By(StrEnum):
-    """What to add up by; a device counts what it sends, a link is a pair of devices in one direction."""
+    """What to add up by; a device counts what it sends, a link is the sender's and the receiver's."""
 
     phase = "phase"
     kind = "kind"
     device = "device"
     link = "link"
+
+
+_COLUMNS = {By.phase: "phase", By.kind: "kind", By.device: "sender"}
 
 
 class Format(StrEnum):
@@ -42,14 +46,25 @@ def traffic(
     run = RunFolder(folder)
     run.read_result()
     ledger = run.read_ledger()
-    if by is By.link:
-        pairs = zip(ledger.column("sender").to_pylist(), ledger.column("receiver").to_pylist(), strict=True)
-        labels = [f"{sender} > {receiver}" for sender, receiver in pairs]
-    else:
-        labels = ledger.column("sender" if by is By.device else by.value).to_pylist()
-    counts = (ledger.column(name).to_pylist() for name in ("payload_bytes", "wire_bytes"))
-    found = traffic_by(zip(labels, *counts, strict=True))
+    labels = _links(run, ledger) if by is By.link else _column(ledger, _COLUMNS[by])
+    found = traffic_by(
+        zip(labels, _column(ledger, "payload_bytes"), _column(ledger, "wire_bytes"), strict=True)
+    )
     _PRINTERS[format](by, found, sum(found.values(), Traffic()))
+
+
+def _links(run: RunFolder, ledger: Any) -> list[str]:
+    """For each frame the access links that it crossed, such as `wifi > lte`."""
+    fleet = run.read_fleet()
+    devices = zip(_column(fleet, "target"), _column(fleet, "name"), strict=True)
+    link = dict(zip(devices, _column(fleet, "link"), strict=True))
+    frames = zip(*(_column(ledger, name) for name in ("target", "sender", "receiver")), strict=True)
+    return [f"{link[target, sender]} > {link[target, receiver]}" for target, sender, receiver in frames]
+
+
+def _column(table: Any, name: str) -> list[Any]:
+    values: list[Any] = table.column(name).to_pylist()
+    return values
 
 
 def _print_table(by: By, found: Mapping[str, Traffic], total: Traffic) -> None:

@@ -84,7 +84,12 @@ def widened(model: Classifier, classes: Sequence[int], total: int) -> Classifier
 
 
 def class_indices(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:
-    """Indices in the target's `classes` of a source's class names; ProtocolError for one it has not."""
+    """Indices in the target's `classes` of a source's class names; ProtocolError for one it has not.
+
+    Each class at most once, and one at least.
+    """
+    if len(set(names)) < len(names):
+        raise ProtocolError(Fault.FIELD, "a class twice")
     unknown = [name for name in names if name not in classes]
     if unknown or not names:
         raise ProtocolError(Fault.FIELD, f"classes that were not asked for: {unknown[:5]}")

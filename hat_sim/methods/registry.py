@@ -57,8 +57,9 @@ def find_method(name: str) -> Method:
         sys.path.append(here)
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise LookupError(f'method "{name}" cannot be imported: {error}') from None
+    except Exception as error:  # the user's module may raise anything
+        what = f"{type(error).__name__}: {error}"
+        raise LookupError(f'method "{name}" cannot be imported: {what}') from None
     if not isinstance(found, Method):
         raise LookupError(f'"{name}" is a {type(found).__name__}, not a hat_sim.methods.registry.Method')
     return found

@@ -23,7 +23,7 @@ from hat_sim.protocol.ledger import COLUMNS, LedgerRow
 from hat_sim.simulation.result import Identity
 
 SCENARIO, RESULT, LEDGER, TIMELINE = "scenario.yaml", "result.json", "ledger.parquet", "timeline.json"
-CURVES, SELECTION, ENVIRONMENT = "curves.parquet", "selection.parquet", "environment.json"
+CURVES, FLEET, ENVIRONMENT = "curves.parquet", "fleet.parquet", "environment.json"
 MODELS = "model"
 
 _HEADER = re.compile(r"# hat-sim run, schema 1: scenario ([0-9a-f]{64}), seed (\d+)\n")
@@ -41,10 +41,18 @@ CURVE_SCHEMA = pa.schema(
         ("stored", pa.bool_()),
     ]
 )
-SELECTION_SCHEMA = pa.schema(
+FLEET_SCHEMA = pa.schema(
     [
         ("target", pa.string()),
-        ("source", pa.string()),
+        ("name", pa.string()),
+        ("domain", pa.string()),
+        ("architecture", pa.string()),
+        ("device", pa.string()),
+        ("link", pa.string()),
+        ("speed_flop_s", pa.float64()),
+        ("up_bit_s", pa.float64()),
+        ("down_bit_s", pa.float64()),
+        ("rtt_ns", pa.int64()),
         ("shortlisted", pa.bool_()),
         ("score", pa.float64()),
         ("selected", pa.bool_()),
@@ -83,7 +91,7 @@ class RunFolder:
     def begin(self, identity: Identity, scenario: Mapping[str, Any]) -> None:
         """Claim the folder for a run; what an earlier one left of its own files goes."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for name in (RESULT, LEDGER, TIMELINE, CURVES, SELECTION, ENVIRONMENT):
+        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, ENVIRONMENT):
             (self.path / name).unlink(missing_ok=True)
         text = io.StringIO()
         yaml = YAML()
@@ -98,8 +106,9 @@ class RunFolder:
     def write_curves(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._write_table(CURVES, pa.Table.from_pylist(list(rows), schema=CURVE_SCHEMA))
 
-    def write_selection(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._write_table(SELECTION, pa.Table.from_pylist(list(rows), schema=SELECTION_SCHEMA))
+    def write_fleet(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """A row for each target and device of its world, the target itself first."""
+        self._write_table(FLEET, pa.Table.from_pylist(list(rows), schema=FLEET_SCHEMA))
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         self._write(name, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
@@ -123,10 +132,11 @@ class RunFolder:
 
     def read_ledger(self) -> pa.Table:
         """The ledger; UserError where it is missing or damaged."""
-        try:
-            return pq.read_table(self.path / LEDGER, schema=LEDGER_SCHEMA)
-        except (OSError, pa.ArrowException) as error:
-            raise UserError(f"{self.path / LEDGER} cannot be read: {error}", hint="run it again") from None
+        return self._read_table(LEDGER, LEDGER_SCHEMA)
+
+    def read_fleet(self) -> pa.Table:
+        """Who was in the world of each target; UserError where the file is missing or damaged."""
+        return self._read_table(FLEET, FLEET_SCHEMA)
 
     def _header(self) -> tuple[str, int] | None:
         try:
@@ -135,6 +145,12 @@ class RunFolder:
         except (OSError, UnicodeDecodeError):
             return None
         return (match[1], int(match[2])) if match else None
+
+    def _read_table(self, name: str, schema: pa.Schema) -> pa.Table:
+        try:
+            return pq.read_table(self.path / name, schema=schema)
+        except (OSError, pa.ArrowException) as error:
+            raise UserError(f"{self.path / name} cannot be read: {error}", hint="run it again") from None
 
     def _write_table(self, name: str, table: pa.Table) -> None:
         sink = pa.BufferOutputStream()
