@@ -1,0 +1,103 @@
+"""Joining and fetching: whom the target speaks to, and which of the answers it can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hat_sim.learning.source_model import SourceModel, packed
+from hat_sim.methods.base import Task
+from hat_sim.methods.exchange import fetch_heads, fetch_models, join
+from hat_sim.protocol.effects import Ask, Replies
+from hat_sim.protocol.errors import Fault
+from hat_sim.protocol.messages import Join, Message, ModelRequest, ModelTransfer, SummaryRequest, Welcome
+
+WELCOME = Welcome(architecture="mlp-small", classes=("walk",))
+
+
+def answered(protocol: Generator[Any, Any, Any], replies: Replies) -> tuple[Ask, Any]:
+    """The only thing a protocol asks, and what it makes of these replies."""
+    ask = next(protocol)
+    assert isinstance(ask, Ask)
+    with pytest.raises(StopIteration) as end:
+        protocol.send(replies)
+    return ask, end.value.value
+
+
+def transfer(source: SourceModel, **changes: Any) -> ModelTransfer:
+    names = tuple(("walk", "run", "rest")[label] for label in source.classes)
+    content: dict[str, Any] = {
+        "part": "model",
+        "architecture": "mlp-small",
+        "classes": names,
+        "weights": packed(source.model, "fp32"),
+        "accuracy": source.accuracy,
+    }
+    return ModelTransfer(**content | changes)
+
+
+def test_a_target_announces_its_task_to_all_and_goes_on_with_those_that_welcome_it(
+    task_with: Callable[..., Task],
+) -> None:
+    ask, joined = answered(join(task_with()), Replies({"two": WELCOME, "one": SummaryRequest()}))
+    assert ask.phase == "coarse"
+    assert list(ask.requests) == ["one", "two"]
+    assert set(ask.requests.values()) == {Join(input_shape=(6,), classes=("walk", "run", "rest"))}
+    assert joined == ("two",)
+
+
+def test_fetched_models_are_the_sources_own(
+    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+) -> None:
+    """With outputs in the source's order, each with the target's index of its class."""
+    source = source_of("one", (2, 0))
+    ask, (model,) = answered(fetch_models(task_with(), ("one", "two")), Replies({"one": transfer(source)}))
+    assert ask.phase == "transfer"
+    assert ask.requests["two"] == ModelRequest(part="model", precision="fp32")
+    assert (model.name, model.classes, model.accuracy) == ("one", (2, 0), 0.9)
+    x = torch.randn(4, 6)
+    assert torch.equal(model.model(x), source.model(x))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"classes": ("walk", "swim")}, Fault.FIELD),
+        ({"classes": ()}, Fault.FIELD),
+        ({"classes": ("walk",)}, Fault.SHAPE),
+        ({"architecture": "mlp"}, Fault.SHAPE),
+        ({"architecture": "gru"}, Fault.SHAPE),
+        ({"architecture": "transformer"}, Fault.FIELD),
+        ({"weights": ()}, Fault.SHAPE),
+        ({"weights": (np.zeros((3, 3), np.int64),)}, Fault.SHAPE),
+        ({"classes": ("walk", "walk")}, Fault.FIELD),
+    ],
+)
+def test_a_model_that_does_not_fit_is_left_out_and_the_others_stay(
+    task_with: Callable[..., Task],
+    source_of: Callable[..., SourceModel],
+    changes: dict[str, Any],
+    fault: Fault,
+) -> None:
+    sound = transfer(source_of("two", (0, 1)))
+    odd = transfer(source_of("one", (0, 1)), **changes)
+    replies = Replies({"one": odd, "two": sound})
+    _, models = answered(fetch_models(task_with(), ("one", "two")), replies)
+    assert [model.name for model in models] == ["two"]
+    assert {name: error.fault for name, error in replies.failures.items()} == {"one": fault}
+
+
+def test_a_head_completes_the_encoder_that_came_before(
+    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+) -> None:
+    source, empty = source_of("one", (0, 1), seed=1), source_of("one", (0, 1), seed=2)
+    empty.model.encoder.load_state_dict(source.model.encoder.state_dict())
+    head: Message = transfer(source, part="head", weights=packed(source.model.head, "fp32"))
+    ask, (model,) = answered(fetch_heads(task_with(), ("one",), {"one": empty.model}), Replies({"one": head}))
+    assert ask.requests == {"one": ModelRequest(part="head", precision="fp32")}
+    x = torch.randn(4, 6)
+    assert torch.equal(model.model(x), source.model(x))

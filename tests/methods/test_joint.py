@@ -1,0 +1,157 @@
+"""Joint training as a whole: its declared work, its record, and the twin of its cache."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from hat_sim.learning.architectures import describe
+from hat_sim.learning.models import build
+from hat_sim.learning.recipes import StudentRecipe
+from hat_sim.learning.source_model import SourceModel
+from hat_sim.learning.student import Pool, Student
+from hat_sim.methods.base import Fitted
+from hat_sim.methods.hat.joint import JointTraining
+from hat_sim.methods.hat.mixer import AdaptedSource
+from hat_sim.methods.hat.options import HatOptions
+
+SHAPE = (16, 2)
+LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
+
+
+def pool() -> Pool:
+    noise = torch.Generator().manual_seed(0)
+    x = torch.randn(30, *SHAPE, generator=noise) + (torch.arange(30) % 3).view(-1, 1, 1)
+    return Pool(x, LABELS)
+
+
+def training(**options: object) -> JointTraining:
+    """Two sources of two architectures; a new one each time, since sources adapt."""
+    sources = [
+        SourceModel(name, build(describe(name, SHAPE, 3), seed=k).eval(), (0, 1, 2), 0.9)
+        for k, name in enumerate(("cnn-small", "cnn-large"))
+    ]
+    recipe = StudentRecipe(epochs=5, steps_per_epoch=3)
+    settings = HatOptions.model_validate(options)
+    return JointTraining(describe("cnn-small", SHAPE, 3), pool(), sources, settings, recipe, seed=1)
+
+
+def run(joint: JointTraining) -> Fitted:
+    return joint(lambda doing: None)
+
+
+def same(one: Fitted, other: Fitted) -> bool:
+    weights = zip(one.model.state_dict().values(), other.model.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in weights) and one.curve == other.curve
+
+
+@pytest.mark.parametrize("unfrozen", [0, 2])
+def test_joint_training_is_a_pure_function_of_what_it_is_given(unfrozen: int) -> None:
+    one = run(training(unfrozen_blocks=unfrozen))
+    torch.manual_seed(99)
+    assert same(one, run(training(unfrozen_blocks=unfrozen)))
+    assert not same(one, run(replace(training(unfrozen_blocks=unfrozen), seed=2)))
+
+
+def test_frozen_encoders_give_the_same_from_the_cache_as_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain twin encodes the raw pool at every look at it; the results are equal bit by bit."""
+    fast = run(training())
+
+    def anew(self: AdaptedSource, rows: slice) -> torch.Tensor:
+        with torch.no_grad():
+            return self._standardise(self.encoder(pool().x))[rows]
+
+    monkeypatch.setattr(AdaptedSource, "features", anew)
+    assert same(fast, run(training()))
+
+
+def test_unfrozen_blocks_change_their_sources_and_the_result() -> None:
+    joint = training(unfrozen_blocks=2)
+    before = [
+        {k: v.clone() for k, v in source.model.encoder.blocks.state_dict().items()}
+        for source in joint.sources
+    ]
+    fitted = run(joint)
+    for source, weights in zip(joint.sources, before, strict=True):
+        after = source.model.encoder.blocks.state_dict()
+        blocks = len(source.model.encoder.blocks)
+        changed = {int(name.split(".")[0]) for name in after if not torch.equal(after[name], weights[name])}
+        assert changed == {blocks - 2}, "the pool at the end has no weights"
+    assert not same(fitted, run(training()))
+
+
+def test_declared_work_grows_with_all_that_is_done() -> None:
+    least = training().flop()
+    assert least > 0
+    works = [training(unfrozen_blocks=blocks).flop() for blocks in (0, 1, 2, 3, 4, 5, 6)]
+    assert works[:6] == sorted(set(works[:6])) and works[5] == works[6]
+    joint = training()
+    assert replace(joint, sources=joint.sources[:1]).flop() < least
+    assert replace(joint, recipe=replace(joint.recipe, epochs=6)).flop() > least
+    assert training(attention_width=32).flop() > least
+
+
+@pytest.mark.parametrize("unfrozen", [0, 2, 9])
+def test_declared_work_is_near_what_torch_counts(unfrozen: int) -> None:
+    """By formula a backward pass is two forward ones; torch counts less where no gradient is needed."""
+    joint = training(unfrozen_blocks=unfrozen)
+    declared = joint.flop()
+    with FlopCounterMode(display=False) as counter:
+        run(joint)
+    assert 0.75 < counter.get_total_flops() / declared < 1.05
+
+
+def test_the_curve_tells_what_happened_in_each_epoch() -> None:
+    """Nothing is injected before something is stored, and alpha follows the accuracy of what is stored."""
+    fitted = run(training(threshold=0.2))
+    curve = fitted.curve
+    assert [row.epoch for row in curve] == list(range(5))
+    assert curve[0].alpha == 0 and curve[0].stored is True
+    held = 0.0
+    for row in curve:
+        assert row.alpha == pytest.approx(max(0, (held - 0.2) / 0.8))
+        assert row.mixer_accuracy is not None and row.mixer_loss is not None
+        held = row.mixer_accuracy if row.stored else held
+    assert set(fitted.weights) == {"cnn-small", "cnn-large"}
+    assert sum(fitted.weights.values()) == pytest.approx(1, abs=1e-5)
+    assert not fitted.model.training
+
+
+def test_below_the_threshold_the_student_learns_as_it_does_alone() -> None:
+    """Bit by bit: looking at its features, and the mixer beside it, leave it untouched."""
+    joint = training(threshold=0.999999, mixer_learning_rate=1e-9)
+    fitted = run(joint)
+    assert all(row.alpha == 0 for row in fitted.curve)
+    alone = Student(joint.description, joint.pool, joint.recipe, joint.seed)
+    for _ in range(joint.recipe.epochs * joint.recipe.steps_per_epoch):
+        alone.step(None, 0.0)
+    assert all(map(torch.equal, fitted.model.state_dict().values(), alone.model.state_dict().values()))
+
+
+def test_the_mixer_learns_the_labels() -> None:
+    joint = training()
+    fitted = run(replace(joint, recipe=StudentRecipe(epochs=20, steps_per_epoch=5)))
+    assert fitted.curve[-1].mixer_loss < 0.7 * fitted.curve[0].mixer_loss  # type: ignore[operator]
+    assert fitted.curve[-1].mixer_accuracy == 1
+
+
+def test_a_held_out_gate_judges_by_one_label_a_class_that_the_mixer_never_saw() -> None:
+    joint = training(gate="held_out")
+    trained, judged = joint._gate_rows()
+    assert (trained.tolist(), judged.tolist()) == ([3, 4, 5], [0, 1, 2])
+    uneven = replace(joint, pool=Pool(pool().x, torch.tensor([0, 0, 1, 0])))
+    trained, judged = uneven._gate_rows()
+    assert (trained.tolist(), judged.tolist()) == ([1, 2, 3], [0]), "a single label is trained on"
+    single = replace(joint, pool=Pool(pool().x, torch.tensor([0, 1, 2])))
+    trained, judged = single._gate_rows()
+    assert trained.tolist() == judged.tolist() == [0, 1, 2], "nothing can be held out"
+    for row in run(joint).curve:
+        assert row.mixer_accuracy in [pytest.approx(k / 3) for k in range(4)]
+
+
+def test_equal_attention_weighs_sources_equally_to_the_end() -> None:
+    fitted = run(training(attention="equal"))
+    assert fitted.weights == {"cnn-small": 0.5, "cnn-large": 0.5}

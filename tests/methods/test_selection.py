@@ -1,0 +1,149 @@
+"""HaT's coarse and fine selection against hand-computed numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from hat_sim.errors import InternalError
+from hat_sim.methods.hat.coarse import shortlist, similarities
+from hat_sim.methods.hat.fine import Candidate, best, scores
+from hat_sim.methods.hat.options import HatOptions
+
+OWN = np.array([1, 100], np.float32)
+OTHERS = {
+    "near": np.array([1, 100], np.float32),
+    "far": np.array([-1, -100], np.float32),
+    "side": np.array([1, -100], np.float32),
+}
+
+
+@pytest.mark.parametrize(
+    ("measure", "near", "far", "side"),
+    [
+        ("cosine", 1, -(3**0.5) / 2, -0.5),
+        ("euclidean", 0, -((16 / 3 + 4) ** 0.5), -2),
+        ("correlation", 1, 1, -1),
+    ],
+)
+def test_similarities_by_hand(measure: str, near: float, far: float, side: float) -> None:
+    """Standardised over the four, own and near are (1/sqrt 3, 1), far (-sqrt 3, -1), side (1/sqrt 3, -1)."""
+    found = similarities(OWN, OTHERS, measure)
+    assert list(found) == ["near", "far", "side"]
+    assert list(found.values()) == pytest.approx([near, far, side], abs=1e-6)
+
+
+@given(
+    gains=st.tuples(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3)),
+    offsets=st.tuples(st.floats(-10, 10), st.floats(-10, 10)),
+    measure=st.sampled_from(["cosine", "euclidean", "correlation"]),
+)
+def test_no_statistic_counts_more_for_its_unit(
+    gains: tuple[float, float], offsets: tuple[float, float], measure: str
+) -> None:
+    def other_units(statistics: np.ndarray) -> np.ndarray:
+        return statistics.astype(np.float64) * gains + offsets
+
+    changed = {name: other_units(statistics) for name, statistics in OTHERS.items()}
+    found = similarities(other_units(OWN), changed, measure)
+    assert found == pytest.approx(similarities(OWN, OTHERS, measure), abs=1e-6)
+
+
+def test_a_statistic_that_all_share_says_nothing() -> None:
+    def with_constant(statistics: np.ndarray) -> np.ndarray:
+        return np.append(statistics, np.float32(7))
+
+    changed = {name: with_constant(statistics) for name, statistics in OTHERS.items()}
+    for measure in ("cosine", "euclidean"):
+        assert similarities(with_constant(OWN), changed, measure) == pytest.approx(
+            similarities(OWN, OTHERS, measure)
+        )
+
+
+def test_an_outlier_is_clipped_at_five_deviations() -> None:
+    """One domain of 41 stands out by sqrt 40 deviations; the target lies 1/sqrt 40 on the other side."""
+    others = {f"domain-{k}": np.zeros(1, np.float32) for k in range(39)} | {"odd": np.ones(1, np.float32)}
+    found = similarities(np.zeros(1, np.float32), others, "euclidean")
+    assert found["odd"] == pytest.approx(-(5 + 1 / 40**0.5))
+    assert found["domain-0"] == 0
+
+
+def test_a_fleet_that_says_nothing_has_no_similarities() -> None:
+    assert similarities(OWN, {}, "cosine") == {}
+
+
+@pytest.mark.parametrize(
+    ("eta", "sources", "kept"),
+    [(0.6, 29, 18), (0.6, 5, 3), (0.5, 5, 3), (0.1, 3, 1), (0, 5, 0), (1, 5, 5), (0.07, 100, 7), (0.6, 0, 0)],
+)
+def test_a_fraction_keeps_so_many_rounded_up(eta: float, sources: int, kept: int) -> None:
+    """7 of 100 for 0.07, though 0.07 * 100 is a little more than 7 in binary."""
+    similarity = {f"{k:03d}": -float(k) for k in range(sources)}
+    found = shortlist(similarity, HatOptions(eta=eta))
+    assert found == tuple(f"{k:03d}" for k in range(kept))
+
+
+def test_a_floor_keeps_those_at_least_so_similar_the_nearest_first() -> None:
+    similarity = {"c": 0.6, "a": 0.9, "b": 0.59, "d": -1.0}
+    assert shortlist(similarity, HatOptions(eta=0.6, eta_means="floor")) == ("a", "c")
+    assert shortlist(similarity, HatOptions(eta=0.95, eta_means="floor")) == ()
+
+
+def test_equal_similarities_go_by_name_whatever_order_they_came_in() -> None:
+    options = HatOptions(eta=0.5)
+    assert shortlist({"b": 1.0, "a": 1.0, "c": 2.0, "d": 1.0}, options) == ("c", "a")
+    assert shortlist({"d": 1.0, "c": 2.0, "a": 1.0, "b": 1.0}, options) == ("c", "a")
+
+
+def candidate(similarity: float, accuracy: float, classes: tuple[str, ...] = ("walk",)) -> Candidate:
+    """A candidate whose only centroid has this cosine with the target's, which is (1, 0)."""
+    centroid = np.array([[similarity, (1 - similarity**2) ** 0.5]], np.float32)
+    return Candidate(classes, centroid, np.array([[1, 0]], np.float32), accuracy)
+
+
+def test_a_score_is_similarity_times_accuracy() -> None:
+    """A source that points away scores 0 however accurate, and so does one without a class in common."""
+    candidates = {
+        "modest": candidate(0.8, 0.5),
+        "good": candidate(0.6, 0.9),
+        "away": candidate(-0.7, 1.0),
+        "foreign": candidate(1.0, 1.0, ("swim",)),
+        "humble": candidate(1.0, 0.0),
+    }
+    expected = {"modest": 0.4, "good": 0.54, "away": 0, "foreign": 0, "humble": 0}
+    assert scores(candidates, ("walk",)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_centroids_of_two_spaces_are_never_compared() -> None:
+    odd = Candidate(("walk",), np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), 1.0)
+    with pytest.raises(InternalError, match="centroids of odd and the target's are of different spaces"):
+        scores({"odd": odd}, ("walk",))
+
+
+def test_the_best_come_first_and_ties_go_by_name() -> None:
+    ranking = {"c": 0.5, "b": 0.9, "d": 0.5, "a": 0.5}
+    assert best(ranking, 3) == ("b", "a", "c")
+    assert best(ranking, 10) == ("b", "a", "c", "d")
+    assert best({}, 3) == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"eta": 1.1},
+        {"eta": float("nan")},
+        {"top": 0},
+        {"top": True},
+        {"reference_width": 7},
+        {"temperature": 0.0},
+        {"threshold": 1.0},
+        {"similarity": "cka"},
+        {"etha": 0.6},
+    ],
+)
+def test_options_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        HatOptions.model_validate(wrong)
