@@ -50,8 +50,10 @@ wheel: $(VENV)/.installed-test
 clean:
 	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(VENV)/.installed: $(PACKAGING)
+$(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(PACKAGING) | $(BIN)/pip
 	@echo "installing hat_sim and what it needs into $(VENV) (a minute or two)"
 	@$(INSTALL) --editable .
 	@touch $@
