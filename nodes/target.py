@@ -16,13 +16,22 @@ from hat_sim.protocol.effects import Ask, Compute, Progress, Protocol, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import ErrorReply
 from hat_sim.protocol.steps import AskStep, ComputeStep, Done, Parcel, Step
+from nodes.replay import History, NoOutcomes, Outcomes
 
 
 class Target:
-    """The target device under one method."""
+    """The target device under one method.
 
-    def __init__(self, protocol: Protocol[Fitted]) -> None:
+    `origin` names all that the protocol is a function of besides the frames it is sent, and `outcomes` may
+    hold what it has computed before.
+    """
+
+    def __init__(
+        self, protocol: Protocol[Fitted], origin: str = "", outcomes: Outcomes | None = None
+    ) -> None:
         self._protocol = protocol
+        self._history = History(origin)
+        self._outcomes = NoOutcomes() if outcomes is None else outcomes
         self._effect: Ask | Compute | None = None
         self._fitted: Fitted | None = None
 
@@ -33,6 +42,11 @@ class Target:
             raise InternalError("the protocol has not ended")
         return self._fitted
 
+    @property
+    def history(self) -> History:
+        """The digest of all that has led here."""
+        return self._history
+
     def start(self) -> Step:
         """The first step."""
         return Step(self._resume(None))
@@ -41,12 +55,23 @@ class Target:
         """The next step, after `frames` have answered an `AskStep` or the time of a `ComputeStep` is up."""
         match self._effect:
             case Ask(_, requests, _):
+                self._history.answered(frames)
                 replies, refused = self._read(tuple(requests), frames)
                 return Step(self._resume(replies), refused)
-            case Compute(_, _, _, run):
-                return Step(self._resume(run(progress)))
+            case Compute() as work:
+                return Step(self._resume(self._outcome(work, progress)))
             case None:
                 raise InternalError("the protocol does not wait for anything")
+
+    def _outcome(self, work: Compute, progress: Progress) -> Any:
+        """The outcome of a computation: recalled, or computed now and recorded."""
+        key = self._history.key(work.label)
+        outcome = self._outcomes.recall(key)
+        if outcome is None:
+            outcome = work.run(progress)
+            self._outcomes.record(key, outcome)
+        self._history.computed(work.label)
+        return outcome
 
     def _resume(self, value: Any) -> AskStep | ComputeStep | Done:
         """Run the protocol up to its next effect; an `Ask` of nobody is answered at once."""

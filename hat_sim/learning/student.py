@@ -49,16 +49,20 @@ class Student:
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, steps)
 
     def step(self, teacher: Tensor | None, alpha: float) -> float:
-        """One update; `teacher` is (pool, classes), the loss before the update is returned."""
+        """One update; `teacher` is (pool, classes), the loss before the update is returned.
+
+        A class that the teacher gives to no sample is one that no source knows: of it the labels alone tell.
+        """
         self.model.train()
         rows = self._draw(len(self._labels), self.recipe.labelled_batch)
         x, target = self._mix(self._inputs[rows], self._labels[rows])
         loss = nn.functional.cross_entropy(self._logits(x), target)
         if teacher is not None and alpha > 0:
             rows = self._draw(len(self._inputs), self.recipe.pool_batch)
-            sharp = teacher[rows] ** self.recipe.sharpening
+            told = teacher.any(dim=0)
+            sharp = teacher[rows][:, told] ** self.recipe.sharpening
             x, target = self._mix(self._inputs[rows], sharp / sharp.sum(dim=1, keepdim=True))
-            log_p = nn.functional.log_softmax(self._logits(x), dim=1)
+            log_p = nn.functional.log_softmax(self._logits(x)[:, told], dim=1)
             loss = loss + alpha * nn.functional.kl_div(log_p, target, reduction="batchmean")
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -60,7 +60,11 @@ class Replies:
 
 @dataclass(frozen=True)
 class Compute:
-    """Work of the target: `flop` floating-point operations, declared before `run` is called."""
+    """Work of the target: `flop` floating-point operations, declared before `run` is called.
+
+    What `run` returns is all that may come of it: a recorded value, found again by all that led to it, may
+    stand for the call. A value is picklable and not None, and is not changed afterwards.
+    """
 
     phase: Phase
     label: str

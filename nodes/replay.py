@@ -1,0 +1,58 @@
+"""Replay: the outcome of a computation is found again by everything that led to it.
+
+A protocol is deterministic, so what it computes next is a function of where it began and of every frame that
+has answered it since. That history has a digest, and recorded outcomes are found by it: a target that is
+started again goes through the same steps without doing the work twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Outcomes(Protocol):
+    """A store of outcomes; it may forget, and never gives one under another key."""
+
+    def recall(self, key: str) -> Any:
+        """The outcome recorded under `key`, None if there is none."""
+        ...
+
+    def record(self, key: str, outcome: Any) -> None: ...
+
+
+class NoOutcomes:
+    """Remembers nothing: every computation is done."""
+
+    def recall(self, key: str) -> Any:
+        return None
+
+    def record(self, key: str, outcome: Any) -> None:
+        pass
+
+
+class History:
+    """The digest of a protocol's past, which begins with `origin`: data, task, method and code."""
+
+    def __init__(self, origin: str) -> None:
+        self._digest = hashlib.sha256(origin.encode())
+
+    def answered(self, frames: Mapping[str, bytes]) -> None:
+        """These frames have answered; which did not is part of it, whatever the order they came in."""
+        for name in sorted(frames):
+            self._add(name.encode())
+            self._add(hashlib.sha256(frames[name]).digest())
+        self._add(b"answered")
+
+    def computed(self, label: str) -> None:
+        self._add(label.encode())
+
+    def key(self, label: str) -> str:
+        """The name of what is computed next, in hex."""
+        now = self._digest.copy()
+        now.update(label.encode())
+        return now.hexdigest()
+
+    def _add(self, part: bytes) -> None:
+        self._digest.update(len(part).to_bytes(8, "little") + part)
