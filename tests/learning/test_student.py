@@ -72,6 +72,22 @@ def test_a_certain_teacher_is_no_infinite_loss(pool: Pool) -> None:
     assert np.isfinite(losses(Student(DESCRIPTION, pool, StudentRecipe(), seed=0), certain, 1.0, 5)).all()
 
 
+def test_a_class_that_the_teacher_does_not_know_is_learned_from_the_labels(pool: Pool) -> None:
+    """The divergence is of the other classes among themselves, so that it pushes nothing away from it."""
+    ignorant = torch.tensor([[0.7, 0.3, 0.0]]).repeat(20, 1)
+    student = Student(DESCRIPTION, pool, PLAIN, seed=0)
+    with torch.no_grad():
+        logits = student.model.eval()(pool.x)
+    log_p = torch.log_softmax(logits, dim=1)
+    conditional = torch.log_softmax(logits[:, :2], dim=1)
+    cross_entropy = -log_p[torch.arange(6), pool.labels].mean()
+    divergence = (ignorant[:, :2] * (ignorant[:, :2].log() - conditional)).sum(dim=1).mean()
+    assert student.step(ignorant, 1.0) == pytest.approx(float(cross_entropy + divergence), rel=1e-5)
+    losses(student, ignorant, 1.0)
+    predicted = student.model(pool.x).argmax(dim=1)
+    assert predicted[[2, 5]].tolist() == [2, 2]
+
+
 def test_alpha_0_is_no_teacher(pool: Pool, teacher: torch.Tensor) -> None:
     one = Student(DESCRIPTION, pool, StudentRecipe(), seed=0)
     other = Student(DESCRIPTION, pool, StudentRecipe(), seed=0)
