@@ -45,7 +45,7 @@ layers: $(VENV)/.installed-test
 
 wheel: $(VENV)/.installed-test
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --quiet --outdir dist
 
 clean:
 	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
