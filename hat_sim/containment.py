@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 MARK = "HAT_SIM_CONTAINED"
-"""The environment variable that every process started in the block inherits."""
+"""The environment variable by which processes that were started in the block are known."""
+_STDOUT, _STDERR = 1, 2
+_SHOW_CURSOR = b"\x1b[?25h"
 _PATIENCE_S = 2.0
 _PAUSE_S = 0.05
 
@@ -23,20 +26,39 @@ _PAUSE_S = 0.05
 def contained(stop: Callable[[], object]) -> Iterator[None]:
     """When the block is left, call `stop`, then kill what it has left over of all that the block started.
 
-    An interrupt that arrives meanwhile is ignored: somebody presses Ctrl-C twice. Orphans are found by their
-    environment, which takes a /proc; elsewhere `stop` has to do alone.
+    A signal that arrives meanwhile is ignored: somebody presses Ctrl-C twice. What is left over is found by
+    its environment, which takes a /proc; elsewhere `stop` has to do alone.
     """
-    mark = f"{MARK}={uuid.uuid4().hex}"
-    os.environ[MARK] = mark.partition("=")[2]
+    os.environ[MARK] = uuid.uuid4().hex
+    os.environ["SPT_NOENV"] = "1"  # setproctitle, which Ray uses, must not write over the environment
     try:
         yield
     finally:
         with _handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), signal.SIG_IGN):
-            del os.environ[MARK]
             try:
                 stop()
             finally:
-                _kill_marked(mark.encode())
+                _kill_marked()
+                del os.environ[MARK]
+
+
+@contextmanager
+def abandonable() -> Iterator[None]:
+    """Within a contained block, one that must not be left by the exception of a signal.
+
+    A signal ends this process at once, without any clean-up but that of the terminal, and first all processes
+    that are contained. What threads say about their loss is not heard.
+    """
+
+    def abandon(number: int, frame: FrameType | None) -> NoReturn:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
+        _kill_marked()
+        if os.isatty(_STDOUT):
+            os.write(_STDOUT, _SHOW_CURSOR)
+        os._exit(128 + number)
+
+    with _handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), abandon):
+        yield
 
 
 @contextmanager
@@ -47,7 +69,7 @@ def terminable() -> Iterator[None]:
     """
     received: list[int] = []
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         received.append(number)
         raise KeyboardInterrupt
 
@@ -76,12 +98,12 @@ def _handling(
             signal.signal(number, signal.SIG_DFL if previous is None else previous)
 
 
-def _kill_marked(mark: bytes) -> None:
+def _kill_marked() -> None:
     """Kill until nobody is seen twice in a row: a process that just starts has no environment yet."""
     deadline = time.monotonic() + _PATIENCE_S
     quiet = 0
     while quiet < 2 and time.monotonic() < deadline:
-        left = _marked(mark)
+        left = _marked()
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -89,8 +111,9 @@ def _kill_marked(mark: bytes) -> None:
         time.sleep(_PAUSE_S)
 
 
-def _marked(mark: bytes) -> list[int]:
-    """The processes whose environment has the mark; a zombie has none any more."""
+def _marked() -> list[int]:
+    """The processes that inherited the mark; this one got it after its start and is not among them."""
+    mark = f"{MARK}={os.environ[MARK]}".encode()
     found = []
     for environment in Path("/proc").glob("[0-9]*/environ"):
         try:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import ray
 from pydantic import BaseModel
 from ray.exceptions import RayTaskError
 
-from hat_sim.containment import contained, terminable
+from hat_sim.containment import abandonable, contained, terminable
 from hat_sim.data.domain import Dataset
 from hat_sim.errors import UserError
 from hat_sim.learning.architectures import describe
@@ -361,7 +361,9 @@ class _Run:
 def cluster(address: str | None) -> Iterator[None]:
     """Ray up, and down again with every process it started, whatever happens.
 
-    A Ray that this process has started before is used as it is, and left up.
+    A Ray that this process has started before is used as it is, and left up. An exception that a signal
+    raises inside of `ray.init` can lock it up for good, and its processes end with the thread that started
+    them: hence a thread of its own, as long as Ray is up.
     """
     if ray.is_initialized():
         yield
@@ -371,11 +373,10 @@ def cluster(address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     local: dict[str, Any] = {} if address else {"num_cpus": os.cpu_count(), "include_dashboard": False}
-    with contained(ray.shutdown), terminable():
-        try:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **local)
-        except SystemExit:  # from the handler of SIGTERM that Ray puts in place of ours
-            sys.exit(128 + signal.SIGTERM)
+    with ThreadPoolExecutor(1) as starter, contained(ray.shutdown):
+        with abandonable():
+            start = partial(ray.init, address=address, logging_level=logging.ERROR, log_to_driver=False)
+            starter.submit(start, **local).result()
         with terminable():
             yield
 
