@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, ENVIRONMENT):
             (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.path / MODELS, ignore_errors=True)
         text = io.StringIO()
         yaml = YAML()
         yaml.dump(dict(scenario), text)
@@ -127,7 +129,9 @@ class RunFolder:
         try:
             result: dict[str, Any] = json.loads((self.path / RESULT).read_bytes())
         except (OSError, ValueError) as error:
-            raise UserError(f"{self.path / RESULT} cannot be read: {error}", hint="run it again") from None
+            raise _unreadable(self.path / RESULT, error) from None
+        if not isinstance(result, dict):
+            raise _unreadable(self.path / RESULT, "it holds no result")
         return result
 
     def read_ledger(self) -> pa.Table:
@@ -148,13 +152,16 @@ class RunFolder:
 
     def _read_table(self, name: str, schema: pa.Schema) -> pa.Table:
         try:
-            return pq.read_table(self.path / name, schema=schema)
+            table = pq.read_table(self.path / name, page_checksum_verification=True)
         except (OSError, pa.ArrowException) as error:
-            raise UserError(f"{self.path / name} cannot be read: {error}", hint="run it again") from None
+            raise _unreadable(self.path / name, error) from None
+        if not table.schema.equals(schema):
+            raise _unreadable(self.path / name, "it has other columns")
+        return table
 
     def _write_table(self, name: str, table: pa.Table) -> None:
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
         self._write(name, sink.getvalue().to_pybytes())
 
     def _write(self, name: str, content: bytes) -> None:
@@ -162,3 +169,7 @@ class RunFolder:
         unfinished = path.with_name(f".{path.name}.unfinished")
         unfinished.write_bytes(content)
         unfinished.replace(path)
+
+
+def _unreadable(file: Path, why: object) -> UserError:
+    return UserError(f"{file} cannot be read: {why}", hint="run it again")

@@ -1,7 +1,7 @@
 """`timeline.json`: Chrome trace events, for Perfetto or chrome://tracing.
 
-Each world is a process and each device two threads, its computing and its uplink; a frame is a slice on the
-sender's uplink from hand-over to arrival.
+Each world is a process and each device a thread, whose slices are its computing; a frame is an asynchronous
+event of its sender from hand-over to arrival, since frames overlap and slices of one thread may not.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hat_sim.protocol.ledger import LedgerRow
 from hat_sim.simulation.record import WorldRecord
 
 NS_PER_US = 1000
@@ -21,47 +22,39 @@ def trace_events(worlds: Sequence[WorldRecord]) -> dict[str, Any]:
 
 
 def _world(process: int, world: WorldRecord) -> Iterator[dict[str, Any]]:
-    threads: dict[str, int] = {}
-
-    def thread(name: str) -> int:
-        return threads.setdefault(name, len(threads))
-
-    slices = [
-        _slice(process, thread(f"{b.device} compute"), b.label, b.phase, b.start_ns, b.end_ns, flop=b.flop)
-        for b in world.busy
-    ]
-    slices += [
-        _slice(
-            process,
-            thread(f"{row.sender} uplink"),
-            f"{row.kind} to {row.receiver}",
-            row.phase,
-            row.sent_ns,
-            row.arrived_ns,
-            payload_bytes=row.payload_bytes,
-            wire_bytes=row.wire_bytes,
-            outcome=row.outcome,
-        )
-        for row in world.ledger
-        if row.arrived_ns is not None
-    ]
-    name = ", ".join(world.targets)
-    yield {"name": "process_name", "ph": "M", "pid": process, "args": {"name": name}}
-    for label, number in threads.items():
-        yield {"name": "thread_name", "ph": "M", "pid": process, "tid": number, "args": {"name": label}}
-    yield from slices
+    devices = dict.fromkeys([*(it.device for it in world.busy), *(row.sender for row in world.ledger)])
+    threads = {device: number for number, device in enumerate(devices)}
+    yield {"name": "process_name", "ph": "M", "pid": process, "args": {"name": ", ".join(world.targets)}}
+    for device, number in threads.items():
+        yield {"name": "thread_name", "ph": "M", "pid": process, "tid": number, "args": {"name": device}}
+    for it in world.busy:
+        yield {
+            "name": it.label,
+            "cat": it.phase,
+            "ph": "X",
+            "pid": process,
+            "tid": threads[it.device],
+            "ts": it.start_ns / NS_PER_US,
+            "dur": (it.end_ns - it.start_ns) / NS_PER_US,
+            "args": {"flop": it.flop},
+        }
+    for row in world.ledger:
+        if row.arrived_ns is not None:
+            yield from _frame(process, threads[row.sender], row, row.arrived_ns)
 
 
-def _slice(
-    process: int, thread: int, name: str, category: str, start_ns: int, end_ns: int, **args: Any
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "cat": category,
-        "ph": "X",
+def _frame(process: int, thread: int, row: LedgerRow, arrived_ns: int) -> Iterator[dict[str, Any]]:
+    event = {
+        "name": f"{row.kind} to {row.receiver}",
+        "cat": row.phase,
+        "id": f"{process}.{row.seq}",
         "pid": process,
         "tid": thread,
-        "ts": start_ns / NS_PER_US,
-        "dur": (end_ns - start_ns) / NS_PER_US,
-        "args": args,
     }
+    figures = {
+        "payload_bytes": row.payload_bytes,
+        "wire_bytes": row.wire_bytes,
+        "outcome": row.outcome,
+    }
+    yield event | {"ph": "b", "ts": row.sent_ns / NS_PER_US, "args": figures}
+    yield event | {"ph": "e", "ts": arrived_ns / NS_PER_US}
