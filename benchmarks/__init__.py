@@ -1,0 +1,1 @@
+"""What hat_sim is measured by: `python -m benchmarks` runs it, `python -m benchmarks.page` writes it up."""
