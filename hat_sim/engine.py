@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ LARGE = 64 * 1024
 MOST_ACTORS = 100
 """An actor that has imported torch takes 170 MB: more of them than this are refused."""
 POLL_S = 0.25
+CONNECT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,21 @@ class RunRecord:
     all_models_bytes: Mapping[str, int]
     sources_trained: int
     sources_cached: int
+
+
+def check_actors(plan: Plan, hosts: Hosts) -> None:
+    """UserError where a run would need more actors at once than a machine carries."""
+    count = _host_count(plan, hosts)
+    if count > MOST_ACTORS:
+        raise UserError(
+            f"{count} host actors are too many for one machine",
+            hint=f"--hosts takes at most {MOST_ACTORS}; left out, each host carries many devices",
+        )
+    if plan.scenario.target.shared_fleet and len(plan.fleets) > MOST_ACTORS:
+        raise UserError(
+            f"{len(plan.fleets)} targets that share a fleet are too many for one machine: each has an actor",
+            hint=f"at most {MOST_ACTORS} targets, or `target.shared_fleet: false`",
+        )
 
 
 def run_plan(plan: Plan, hosts: Hosts, address: str | None, report: Report) -> RunRecord:
@@ -224,12 +241,7 @@ class _Run:
         self._lessons = {
             _key(device): self._lesson(device) for fleet in plan.fleets for device in fleet.sources
         }
-        count = len(self._lessons) if hosts == "per-device" else min(hosts, len(self._lessons))
-        if count > MOST_ACTORS:
-            raise UserError(
-                f"{count} host actors are too many for one machine",
-                hint=f"--hosts takes at most {MOST_ACTORS}; left out, each host carries many devices",
-            )
+        count = _host_count(plan, hosts)
         place = {lesson: n for n, lesson in enumerate(dict.fromkeys(self._lessons.values()))}
         devices = enumerate(self._lessons.items())
         at = {key: (n if hosts == "per-device" else place[lesson]) % count for n, (key, lesson) in devices}
@@ -372,13 +384,41 @@ def cluster(address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if address is not None and ":" in address:
+        _check_reachable(address)
     local: dict[str, Any] = {} if address else {"num_cpus": os.cpu_count(), "include_dashboard": False}
     with ThreadPoolExecutor(1) as starter, contained(ray.shutdown):
         with abandonable():
-            start = partial(ray.init, address=address, logging_level=logging.ERROR, log_to_driver=False)
-            starter.submit(start, **local).result()
+            start = partial(ray.init, address or "local", logging_level=logging.ERROR, log_to_driver=False)
+            try:
+                starter.submit(start, **local).result()
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                if address is None:
+                    raise
+                raise _no_ray(address, error) from None
         with terminable():
             yield
+
+
+def _check_reachable(address: str) -> None:
+    """UserError unless somebody listens: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise _no_ray(address, error) from None
+
+
+def _no_ray(address: str, error: Exception) -> UserError:
+    return UserError(
+        f"no Ray cluster can be used at {address}: {error}",
+        hint="the HOST:PORT that `ray start --head` printed, or leave --address out",
+    )
+
+
+def _host_count(plan: Plan, hosts: Hosts) -> int:
+    devices = len({_key(device) for fleet in plan.fleets for device in fleet.sources})
+    return devices if hosts == "per-device" else min(hosts, devices)
 
 
 def _key(device: Device) -> str:

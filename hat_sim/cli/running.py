@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -48,8 +49,12 @@ def run_scenario(
     if _is_done(folder, identity, resume, force):
         console.print(f"{folder.path} holds this run already; --force runs it again", soft_wrap=True)
     else:
-        folder.begin(identity, resolved_scenario(plan.scenario))
-        _run(plan, identity, folder, hosts or os.cpu_count() or 1, address, console)
+        try:
+            _run(plan, identity, folder, hosts or os.cpu_count() or 1, address, console)
+        except KeyboardInterrupt:
+            if folder.is_ours():
+                print(f"interrupted; --resume goes on with {folder.path}", file=sys.stderr)
+            raise
     print_summary(console, folder.read_result(), folder.path)
 
 
@@ -84,9 +89,12 @@ def _run(
     with progress_on(console) as report:
         started = time.monotonic()
         report("run", "starting Ray", None)
-        from hat_sim.engine import run_plan
+        from hat_sim.engine import check_actors, cluster, run_plan
 
-        record = run_plan(plan, hosts, address, report)
+        check_actors(plan, hosts)
+        with cluster(address):
+            folder.begin(identity, resolved_scenario(plan.scenario))
+            record = run_plan(plan, hosts, address, report)
         wall_s = time.monotonic() - started
     outcomes = [
         TargetOutcome(

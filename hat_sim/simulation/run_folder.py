@@ -90,8 +90,15 @@ class RunFolder:
         return self._header() == (identity.scenario_sha256, identity.seed)
 
     def begin(self, identity: Identity, scenario: Mapping[str, Any]) -> None:
-        """Claim the folder for a run; what an earlier one left of its own files goes."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Claim the folder for a run; what an earlier one left of its own files goes.
+
+        UserError where it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"{self.path} cannot be made: {error.strerror}"
+            raise UserError(what, hint="name another folder with --out") from None
         for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, ENVIRONMENT):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / MODELS, ignore_errors=True)
