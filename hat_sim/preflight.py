@@ -123,6 +123,9 @@ def _open(data: Data) -> Dataset:
     from hat_sim.data.open import open_folder, open_generated, open_packaged
 
     if data.folder is not None:
+        if not data.folder.is_dir():
+            hint = "one <domain>.npz a domain; a relative path starts at the scenario file's folder"
+            raise UserError(Problem(f"there is no folder {data.folder}", path="data.folder", hint=hint))
         return open_folder(data.folder)
     if data.generated is not None:
         return open_generated(_spec(data.generated))
