@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import ray
@@ -89,11 +90,16 @@ def check_actors(plan: Plan, hosts: Hosts) -> None:
         )
 
 
-def run_plan(plan: Plan, hosts: Hosts, address: str | None, report: Report) -> RunRecord:
-    """Run every world of a plan on Ray; worlds and targets depend on neither `hosts` nor `address`."""
+def run_plan(
+    plan: Plan, hosts: Hosts, address: str | None, report: Report, outcomes: Path | None = None
+) -> RunRecord:
+    """Run every world of a plan on Ray; worlds and targets depend on neither `hosts` nor `address`.
+
+    What targets compute is kept in the folder `outcomes`, where one is named, and not computed twice.
+    """
     with cluster(address):
         try:
-            return _Run(plan, hosts, report).record()
+            return _Run(plan, hosts, report, outcomes).record()
         except RayTaskError as error:
             raise error.cause from error
 
@@ -138,13 +144,20 @@ class _HostActor:
 class _TargetActor:
     """One target; a second thread tells how far its long computations are."""
 
-    def __init__(self, dataset: Dataset, joining: Joining, method: str, options: BaseModel) -> None:
+    def __init__(
+        self, dataset: Dataset, joining: Joining, method: str, options: BaseModel, outcomes: Path | None
+    ) -> None:
         _one_thread()
+        from hat_sim.learning.outcome_cache import OutcomeCache, origin_of
         from nodes.joining import task_and_examination
+        from nodes.replay import NoOutcomes
         from nodes.target import Target
 
         self._task, self._examination = task_and_examination(joining, dataset.load(joining.domain))
-        self._target = Target(find_method(method).load()(self._task, options))
+        self._outcomes = NoOutcomes() if outcomes is None else OutcomeCache(outcomes)
+        protocol = find_method(method).load()
+        origin = origin_of(protocol, dataset.digest, joining, method, options)
+        self._target = Target(protocol(self._task, options), origin, self._outcomes)
         self._doing = ""
 
     def start(self) -> Step:
@@ -161,6 +174,14 @@ class _TargetActor:
 
     def result(self) -> TargetResult:
         """Judge the finished target and export its model."""
+        key = self._target.history.key("result")
+        result: TargetResult | None = self._outcomes.recall(key)
+        if result is None:
+            result = self._judged()
+            self._outcomes.record(key, result)
+        return result
+
+    def _judged(self) -> TargetResult:
         _one_thread()
         from hat_sim.learning.export import export
         from nodes.observer import judge
@@ -235,9 +256,10 @@ class _RayTransport:
 class _Run:
     """One run while Ray is up."""
 
-    def __init__(self, plan: Plan, hosts: Hosts, report: Report) -> None:
+    def __init__(self, plan: Plan, hosts: Hosts, report: Report, outcomes: Path | None) -> None:
         self._plan = plan
         self._report = report
+        self._outcomes = outcomes
         self._lessons = {
             _key(device): self._lesson(device) for fleet in plan.fleets for device in fleet.sources
         }
@@ -359,7 +381,7 @@ class _Run:
         )
         actor: Any = ray.remote(num_cpus=0)(_TargetActor)
         threaded = actor.options(max_concurrency=2)
-        return threaded.remote(plan.dataset, joining, scenario.method.name, plan.options)
+        return threaded.remote(plan.dataset, joining, scenario.method.name, plan.options, self._outcomes)
 
     def _show_computations(self) -> None:
         calls = {name: actor.doing.remote() for name, actor in self._targets.items()}

@@ -7,15 +7,19 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported; the engine's actors have one thread, too
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from hat_sim.data.domain import Dataset
+    from hat_sim.engine import RunRecord
     from hat_sim.methods.base import Fitted, Task
+    from hat_sim.preflight import Plan
     from hat_sim.protocol.messages import Precision
     from hat_sim.protocol.steps import Answer, Parcel, Step
     from hat_sim.scenario.fleet import Device, Fleet
@@ -201,3 +205,163 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
 
     yield run
     trained.cache_clear()
+
+
+TINY = """\
+name: tiny
+data:
+  generated: {domains: 5, classes: 3, shape: [16, 2], samples: 60, shift: 0.8}
+method: {name: hat, eta: 0.6, top: 2}
+target: {domain: domain-2, device: pi4, link: wifi, labels_per_class: 2}
+sources:
+  domains: all
+  devices: [pi4, jetson-nano]
+  links: [wifi, ethernet-1g]
+  architectures: [cnn-small, gru]
+training: {source_epochs: 2, epochs: 3, steps_per_epoch: 2}
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny() -> str:
+    """A scenario that takes a fraction of a second without Ray."""
+    return TINY
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the session's own, set before anything starts a process; never the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("HAT_SIM_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def cluster(session_cache: Path) -> Iterator[None]:
+    """The one Ray of the session, which every run in this process uses."""
+    from hat_sim.engine import cluster
+
+    with cluster(None):
+        yield
+
+
+def run_alone(
+    plan: Plan, hosts: object, address: object, report: object, outcomes: object = None
+) -> RunRecord:
+    """The engine's `run_plan` in this process, one thing after the other; no cache, no Ray."""
+    from hat_sim.engine import RunRecord, TargetResult
+    from hat_sim.learning.architectures import describe
+    from hat_sim.learning.export import export
+    from hat_sim.simulation.conductor import Conductor
+    from nodes.assignments import Joining, Lesson
+    from nodes.host import Host, train
+    from nodes.joining import task_and_examination
+    from nodes.observer import judge
+    from nodes.target import Target
+
+    scenario, dataset = plan.scenario, plan.dataset
+    shape, classes = tuple(dataset.shape), tuple(dataset.classes)
+    trained = cache(lambda lesson: train(lesson, dataset.load(lesson.domain)))
+
+    def description(device: Device) -> Any:
+        return describe(device.architecture, shape, len(classes))
+
+    def host_of(devices: Sequence[Device]) -> Host:
+        lessons = {
+            it.name: Lesson(it.domain, description(it), classes, plan.source_recipe, scenario.seed)
+            for it in devices
+        }
+        return Host(lessons, dataset.load, trained)
+
+    def answer(host: Host, name: str, frame: bytes) -> Answer:
+        return host.answer([(name, frame)])[0]
+
+    def result(task: Task, examination: Examination, fitted: Fitted) -> TargetResult:
+        exported = export(fitted.model, examination.x)
+        return TargetResult(
+            **asdict(judge(fitted, task, examination.x, examination.y)),
+            shortlisted=fitted.shortlisted,
+            selected=fitted.selected,
+            scores=fitted.scores,
+            fusion_weights=fitted.weights,
+            curve=tuple(asdict(row) for row in fitted.curve),
+            notes=fitted.notes,
+            weights=exported.weights,
+            program=exported.program,
+        )
+
+    worlds, results, sizes = [], {}, {}
+    for fleets in [plan.fleets] if scenario.target.shared_fleet else [(fleet,) for fleet in plan.fleets]:
+        sources = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
+        host = host_of(tuple(sources.values()))
+        tasks, targets = {}, {}
+        for fleet in fleets:
+            target = fleet.target
+            joining = Joining(
+                domain=target.domain,
+                description=description(target),
+                classes=classes,
+                sources=tuple(device.name for device in fleet.sources),
+                labels_per_class=scenario.target.labels_per_class,
+                recipe=plan.student_recipe,
+                precision=scenario.transfer.weights,
+                seed=scenario.seed,
+            )
+            tasks[target.name] = task_and_examination(joining, dataset.load(target.domain))
+            targets[target.name] = Target(plan.method.load()(tasks[target.name][0], plan.options))
+            names = [device.name for device in fleet.sources]
+            sizes[target.name] = host_of(fleet.sources).model_bytes(names, scenario.transfer.weights)
+        answers = {name: partial(answer, host, name) for name in sources}
+        devices = [*sources.values(), *(fleet.target for fleet in fleets)]
+        worlds.append(drive(Conductor(devices, list(targets), LocalTransport(answers, targets))))
+        results |= {name: result(*tasks[name], targets[name].fitted) for name in targets}
+    return RunRecord(tuple(worlds), results, sizes, trained.cache_info().currsize, 0)
+
+
+@contextmanager
+def engine_replaced(known: dict[tuple[str, int], RunRecord]) -> Iterator[list[Plan]]:
+    """Lets `hat-sim run` use `run_alone`, once for each content and seed; the plans that were run."""
+    from hat_sim import engine
+
+    ran: list[Plan] = []
+
+    def run(plan: Plan, *rest: Any) -> RunRecord:
+        ran.append(plan)
+        content = (plan.sha256, plan.scenario.seed)
+        if content not in known:
+            known[content] = run_alone(plan)
+        return known[content]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "run_plan", run)
+        patch.setattr(engine, "cluster", lambda address: nullcontext())
+        yield ran
+
+
+@pytest.fixture(scope="session")
+def known_records() -> dict[tuple[str, int], RunRecord]:
+    """Runs of the plain twin by content and seed, of which they are a pure function."""
+    return {}
+
+
+@pytest.fixture
+def without_ray(known_records: dict[tuple[str, int], RunRecord]) -> Iterator[list[Plan]]:
+    """Lets `hat-sim run` use the plain twin of the engine; the plans that it ran."""
+    with engine_replaced(known_records) as ran:
+        yield ran
+
+
+@pytest.fixture(scope="session")
+def finished_run(
+    tmp_path_factory: pytest.TempPathFactory, tiny: str, known_records: dict[tuple[str, int], RunRecord]
+) -> Path:
+    """The folder of a run of two targets, to be read and not to be changed."""
+    from hat_sim.cli.main import main
+
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(tiny)
+    targets = "target.domain=[domain-2, domain-4]"
+    with engine_replaced(known_records):
+        assert main(["run", str(folder / "tiny.yaml"), "--set", targets, "--out", str(folder / "run")]) == 0
+    return folder / "run"

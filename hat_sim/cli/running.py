@@ -20,7 +20,7 @@ from hat_sim.preflight import Plan, load_checked, prepare
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.scenario.resolved import resolved_scenario
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of
-from hat_sim.simulation.run_folder import ENVIRONMENT, RESULT, TIMELINE, RunFolder, default_folder
+from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder, default_folder
 from hat_sim.simulation.timeline import trace_events
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run_scenario(
         console.print(f"{folder.path} holds this run already; --force runs it again", soft_wrap=True)
     else:
         try:
-            _run(plan, identity, folder, hosts or os.cpu_count() or 1, address, console)
+            _run(plan, identity, folder, hosts or os.cpu_count() or 1, address, console, resume)
         except KeyboardInterrupt:
             if folder.is_ours():
                 print(f"interrupted; --resume goes on with {folder.path}", file=sys.stderr)
@@ -85,6 +85,7 @@ def _run(
     hosts: int | Literal["per-device"],
     address: str | None,
     console: Console,
+    resume: bool,
 ) -> None:
     with progress_on(console) as report:
         started = time.monotonic()
@@ -93,8 +94,8 @@ def _run(
 
         check_actors(plan, hosts)
         with cluster(address):
-            folder.begin(identity, resolved_scenario(plan.scenario))
-            record = run_plan(plan, hosts, address, report)
+            folder.begin(identity, resolved_scenario(plan.scenario), resume)
+            record = run_plan(plan, hosts, address, report, folder.outcomes)
         wall_s = time.monotonic() - started
     outcomes = [
         TargetOutcome(
@@ -131,7 +132,7 @@ def _run(
             "wall_s": round(wall_s, 3),
         },
     )
-    folder.write_json(RESULT, result_of(identity, outcomes, record.worlds))
+    folder.finish(result_of(identity, outcomes, record.worlds))
 
 
 def _devices(fleet: Fleet, result: TargetResult) -> Iterator[dict[str, Any]]:

@@ -1,33 +1,37 @@
-"""Outcomes of computations on disk, named by all that led to them.
+"""Outcomes of computations in a folder, named by all that led to them.
 
-They are pickles, since a method may compute what it likes. They are the user's own, below the cache folder,
-and never cross a link.
+They are pickles, since a method may compute what it likes. The folder is the user's own, and none of them
+ever crosses a link.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import pickle
+from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from hat_sim.data.cache import cache_root, publish_file, scratch_beside
+from hat_sim.data.cache import publish_file, scratch_beside
 
 _UNREADABLE = (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, ValueError, IndexError)
 
 
 class OutcomeCache:
-    """The outcomes below the cache folder; a file that cannot be read counts as none."""
+    """The outcomes in a folder; a file that cannot be read counts as none."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def recall(self, key: str) -> Any:
         """The outcome recorded under `key`, None if there is none."""
         try:
-            return pickle.loads(_path(key).read_bytes())
+            return pickle.loads(self._path(key).read_bytes())
         except (
             OSError,
             pickle.UnpicklingError,
@@ -41,21 +45,20 @@ class OutcomeCache:
 
     def record(self, key: str, outcome: Any) -> None:
         """Keep an outcome; it appears whole, or not at all."""
-        path = _path(key)
+        path = self._path(key)
         with scratch_beside(path) as scratch:
             (scratch / "outcome").write_bytes(pickle.dumps(outcome))
             publish_file(scratch / "outcome", path)
 
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}.pickle"
 
-def origin_of(method_module: str, *parts: object) -> str:
+
+def origin_of(protocol: Callable[..., Any], *parts: object) -> str:
     """The origin of a protocol's history: `parts`, the code that runs, versions, and the CPU's capability."""
-    own = _digest_of(Path(import_module(method_module).__file__ or ""))
+    own = _digest_of(Path(inspect.getfile(protocol)))
     versions = (torch.__version__, np.__version__, torch.backends.cpu.get_cpu_capability())
     return repr((parts, own, _code_digest(), versions))
-
-
-def _path(key: str) -> Path:
-    return cache_root() / "outcomes" / key[:2] / f"{key}.pickle"
 
 
 @cache

@@ -26,6 +26,8 @@ from hat_sim.simulation.result import Identity
 SCENARIO, RESULT, LEDGER, TIMELINE = "scenario.yaml", "result.json", "ledger.parquet", "timeline.json"
 CURVES, FLEET, ENVIRONMENT = "curves.parquet", "fleet.parquet", "environment.json"
 MODELS = "model"
+OUTCOMES = ".outcomes"
+"""What targets have computed, until the run is finished: `--resume` goes on from there."""
 
 _HEADER = re.compile(r"# hat-sim run, schema 1: scenario ([0-9a-f]{64}), seed (\d+)\n")
 _INTEGERS = frozenset({"seq", "payload_bytes", "wire_bytes", "sent_ns", "arrived_ns", "attempt"})
@@ -89,7 +91,17 @@ class RunFolder:
         """Whether the run in the folder is of this scenario and seed."""
         return self._header() == (identity.scenario_sha256, identity.seed)
 
-    def begin(self, identity: Identity, scenario: Mapping[str, Any]) -> None:
+    @property
+    def outcomes(self) -> Path:
+        """Where targets keep what they have computed until the run is finished."""
+        return (self.path / OUTCOMES).absolute()
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Write `result.json`, which makes the run a finished one."""
+        self.write_json(RESULT, result)
+        shutil.rmtree(self.outcomes, ignore_errors=True)
+
+    def begin(self, identity: Identity, scenario: Mapping[str, Any], resume: bool = False) -> None:
         """Claim the folder for a run; what an earlier one left of its own files goes.
 
         UserError where it cannot be made.
@@ -102,6 +114,8 @@ class RunFolder:
         for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, ENVIRONMENT):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / MODELS, ignore_errors=True)
+        if not resume:
+            shutil.rmtree(self.outcomes, ignore_errors=True)
         text = io.StringIO()
         yaml = YAML()
         yaml.dump(dict(scenario), text)
