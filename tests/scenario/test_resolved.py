@@ -39,7 +39,12 @@ def test_the_hash_covers_what_a_scenario_means_and_its_data(load) -> None:
     base = scenario_sha256(load(), "digest")
     assert len(base) == 64
     assert scenario_sha256(load(), "other") != base
-    for override in ("target.link=lte", "training.source_batch_size=8", "method.eta=0.7", "transfer.weights=int8"):
+    for override in (
+        "target.link=lte",
+        "training.source_batch_size=8",
+        "method.eta=0.7",
+        "transfer.weights=int8",
+    ):
         assert scenario_sha256(load(override), "digest") != base
 
 
