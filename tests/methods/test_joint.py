@@ -14,6 +14,7 @@ from hat_sim.learning.recipes import StudentRecipe
 from hat_sim.learning.source_model import SourceModel
 from hat_sim.learning.student import Pool, Student
 from hat_sim.methods.base import Fitted
+from hat_sim.methods.hat.injection import KnowledgeDictionary
 from hat_sim.methods.hat.joint import JointTraining
 from hat_sim.methods.hat.mixer import AdaptedSource
 from hat_sim.methods.hat.options import HatOptions
@@ -150,6 +151,24 @@ def test_a_held_out_gate_judges_by_one_label_a_class_that_the_mixer_never_saw() 
     assert trained.tolist() == judged.tolist() == [0, 1, 2], "nothing can be held out"
     for row in run(joint).curve:
         assert row.mixer_accuracy in [pytest.approx(k / 3) for k in range(4)]
+
+
+def test_the_dictionary_is_judged_by_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is offered the whole pool's predictions, and those of the samples that were held out."""
+    offered = []
+
+    def offer(
+        self: KnowledgeDictionary, predictions: torch.Tensor, gate: torch.Tensor, labels: torch.Tensor
+    ) -> bool:
+        offered.append((predictions, gate, labels))
+        return False
+
+    monkeypatch.setattr(KnowledgeDictionary, "offer", offer)
+    run(training(gate="held_out"))
+    assert len(offered) == 5
+    for predictions, gate, labels in offered:
+        assert predictions.shape == (30, 3)
+        assert torch.equal(gate, predictions[:3]) and labels.tolist() == [0, 1, 2]
 
 
 def test_equal_attention_weighs_sources_equally_to_the_end() -> None:

@@ -139,6 +139,18 @@ def test_an_adapted_source_starts_with_its_own_predictions(source: SourceModel, 
     assert float(adapted.anchor_distance().detach()) == 0
 
 
+def test_a_feature_that_stands_out_is_clipped(source: SourceModel, pool: Tensor) -> None:
+    """A sample a hundred times as large as the others, of 60, lies more than five deviations away."""
+    outlier = torch.cat([pool[:12].repeat(5, *[1] * (pool.ndim - 1)), 100 * pool[:1]])
+    adapted = AdaptedSource(source, outlier, 0)
+    features = adapted.features(slice(0, 61))
+    with torch.no_grad():
+        raw = (source.model.encoder(outlier) - adapted.mean) / adapted.deviation
+    assert raw.abs().max() > FEATURE_CLIP
+    assert features.abs().max() == FEATURE_CLIP
+    torch.testing.assert_close(features, raw.clamp(-5, 5))
+
+
 def test_an_anchor_is_the_squared_way_from_the_weights_that_came(source: SourceModel, pool: Tensor) -> None:
     adapted = AdaptedSource(source, pool, 0)
     with torch.no_grad():

@@ -10,12 +10,18 @@ import pytest
 import torch
 
 from hat_sim.learning.budget import student_flop
-from hat_sim.learning.source_model import SourceModel, widened
+from hat_sim.learning.source_model import SourceModel, packed, widened
+from hat_sim.learning.student import Student
+from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.peers.aver import mean_vote
-from hat_sim.methods.peers.options import NoOptions
+from hat_sim.methods.peers.aver import aver, mean_vote
+from hat_sim.methods.peers.fine_tune import fine_tune
+from hat_sim.methods.peers.options import AverOptions, FineTuneOptions, NoOptions
 from hat_sim.methods.peers.target_only import target_only
-from hat_sim.protocol.effects import Compute
+from hat_sim.methods.training import train_student
+from hat_sim.protocol.effects import Ask, Compute, Replies
+from hat_sim.protocol.messages import ModelTransfer, Welcome
+from hat_sim.seeding import derive_seed
 
 
 def always(source: SourceModel, p: list[float]) -> SourceModel:
@@ -93,3 +99,110 @@ def test_mean_votes_are_distributions_also_where_no_source_knows_a_class(
 ) -> None:
     found = mean_vote((always(source_of("one", (0, 2)), p),), torch.zeros(1, 6), 3)
     torch.testing.assert_close(found, torch.tensor([[p[0], 0, p[1]]]))
+
+
+def certain(source: SourceModel, label: int, p: float) -> SourceModel:
+    """The source with a head that gives this class this probability whatever it sees."""
+    return always(source, [p if k == label else (1 - p) / 2 for k in range(3)])
+
+
+def tuned(task: Task, models: tuple[SourceModel, ...], **options: Any) -> Fitted:
+    return exchanged(fine_tune(task, FineTuneOptions(**options)), task, models)
+
+
+def exchanged(protocol: Generator[Any, Any, Fitted], task: Task, models: tuple[SourceModel, ...]) -> Fitted:
+    """What a method leaves that joins these sources and fetches all of their models."""
+    ask = next(protocol)
+    assert isinstance(ask, Ask)
+    ask = protocol.send(Replies({model.name: Welcome(architecture="", classes=()) for model in models}))
+    assert isinstance(ask, Ask) and list(ask.requests) == [model.name for model in models]
+    transfers = {
+        model.name: ModelTransfer(
+            part="model",
+            architecture="mlp-small",
+            classes=tuple(task.classes[label] for label in model.classes),
+            weights=packed(model.model, "fp32"),
+            accuracy=0.5,
+        )
+        for model in models
+    }
+    value: Any = Replies(dict(transfers))
+    while True:
+        try:
+            effect = protocol.send(value)
+        except StopIteration as end:
+            fitted: Fitted = end.value
+            return fitted
+        assert isinstance(effect, Compute) and effect.flop > 0
+        value = effect.run(lambda doing: None)
+
+
+def test_the_source_that_tells_most_labels_is_tuned(
+    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+) -> None:
+    """Of labels 0, 0, 0, 1 the source that says 0 tells three, the other one, however sure it is."""
+    task = task_with(labels=(0, 0, 0, 1))
+    models = (
+        certain(source_of("sure", (0, 1, 2)), 1, 0.99),
+        certain(source_of("right", (0, 1, 2)), 0, 0.4),
+    )
+    fitted = tuned(task, models)
+    assert fitted.selected == ("right",) and fitted.shortlisted == ("sure", "right")
+    assert fitted.scores["right"] == pytest.approx(3 / 4 + (3 * 0.4 + 0.3) / 4 / 8)
+    assert fitted.scores["sure"] == pytest.approx(1 / 4 + (0.99 + 3 * 0.005) / 4 / 8)
+
+
+def test_equally_right_sources_are_told_apart_by_likelihood(
+    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+) -> None:
+    """Both say 0. Of labels 0, 1, 1, 1 the less sure one is less wrong; of 0, 0 the other one is right."""
+    models = (certain(source_of("b", (0, 1, 2)), 0, 0.5), certain(source_of("a", (0, 1, 2)), 0, 0.8))
+    assert tuned(task_with(labels=(0, 1, 1, 1)), models).selected == ("b",)
+    assert tuned(task_with(labels=(0, 0)), models).selected == ("a",)
+
+
+def test_a_source_that_misses_a_label_of_the_target_is_not_tuned(
+    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+) -> None:
+    models = (source_of("part", (0, 1)), source_of("whole", (2, 1, 0)))
+    assert tuned(task_with(), models).shortlisted == ("whole",)
+    alone = tuned(task_with(), models[:1])
+    assert alone.notes == ("no source knows all classes: the target learned alone",)
+
+
+def test_tuning_fits_the_labels_step_by_step(
+    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+) -> None:
+    fitted = tuned(task_with(), (source_of("one", (2, 0, 1)),), steps=40, learning_rate=0.01)
+    assert [row.epoch for row in fitted.curve] == list(range(40))
+    assert fitted.curve[-1].student_loss < 0.2 * fitted.curve[0].student_loss
+    task = task_with()
+    predicted = logits_of(fitted.model, task.labelled_x).argmax(dim=1)
+    assert predicted.tolist() == task.labelled_y.tolist(), (
+        "in the target's classes, not in the source's order"
+    )
+
+
+def test_aver_gives_its_student_the_mean_vote_with_weight_alpha(
+    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+) -> None:
+    """The plain twin: a student of the same seed, stepped by hand."""
+    task, models = task_with(), (source_of("one", (0, 1, 2), 1), source_of("two", (0, 1, 2), 2))
+    teacher = mean_vote(models, torch.from_numpy(task.samples), 3)
+    fitted = train_student(task, "aver", lambda doing: None, teacher, 0.7)
+    plain = Student(task.description, task.pool, task.recipe, derive_seed(task.seed, "aver"))
+    losses = [plain.step(teacher, 0.7) for _ in range(4)]
+    assert all(map(torch.equal, fitted.model.state_dict().values(), plain.model.state_dict().values()))
+    assert [row.student_loss for row in fitted.curve] == losses[1::2]
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.7])
+def test_aver_is_a_student_taught_by_every_source(
+    task_with: Callable[..., Task], source_of: Callable[..., SourceModel], alpha: float
+) -> None:
+    task, models = task_with(), (source_of("one", (0, 1, 2), 1), source_of("two", (0, 1, 2), 2))
+    fitted = exchanged(aver(task, AverOptions(alpha=alpha)), task, models)
+    teacher = mean_vote(models, torch.from_numpy(task.samples), 3)
+    twin = train_student(task, "aver", lambda doing: None, teacher, alpha)
+    assert all(map(torch.equal, fitted.model.state_dict().values(), twin.model.state_dict().values()))
+    assert fitted.selected == fitted.shortlisted == ("one", "two")

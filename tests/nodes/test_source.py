@@ -159,7 +159,12 @@ def test_a_summary_is_of_the_training_samples_alone(host: Host, load: Callable[[
     assert np.array_equal(summary.statistics, expected)
 
 
-def test_centroids_are_in_the_space_that_the_seed_grows(host: Host, load: Callable[[str], Domain]) -> None:
+def test_centroids_are_in_the_space_that_the_seed_grows(
+    host: Host,
+    load: Callable[[str], Domain],
+    trained: Callable[[Lesson], Trained],
+    lesson: Callable[..., Lesson],
+) -> None:
     domain = load("home")
     part = split_source(domain, 0).train
     reply = ask(host, "one", CentroidRequest(seed=5, width=16, classes=("fall", "walk")))
@@ -168,6 +173,7 @@ def test_centroids_are_in_the_space_that_the_seed_grows(host: Host, load: Callab
     features = standardise_features(reference_features(domain.x[part], 16, 5))
     expected = class_centroids(features, domain.y[part], (0, 3)).astype(np.float16)
     assert np.array_equal(reply.centroids, expected)
+    assert reply.accuracy == trained(lesson("home")).accuracy < 1
 
 
 def test_a_model_gives_the_receiver_the_sources_predictions(
