@@ -246,9 +246,7 @@ def cluster(session_cache: Path) -> Iterator[None]:
         yield
 
 
-def run_alone(
-    plan: Plan, hosts: object, address: object, report: object, outcomes: object = None
-) -> RunRecord:
+def run_alone(plan: Plan) -> RunRecord:
     """The engine's `run_plan` in this process, one thing after the other; no cache, no Ray."""
     from hat_sim.engine import RunRecord, TargetResult
     from hat_sim.learning.architectures import describe
