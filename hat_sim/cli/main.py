@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hat_sim.cli import data, profiles, run, schema, traffic, validate
+from hat_sim.cli import data, profiles, report, run, schema, traffic, validate
 from hat_sim.errors import UserError
 
 EXIT_BUG = 1
@@ -53,6 +53,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("traffic")(traffic.traffic)
+app.command("report")(report.report)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("profiles")(profiles.profiles)
