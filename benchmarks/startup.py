@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from statistics import median
+from typing import Any
 
 from benchmarks.figure import Bound, Figure
 from benchmarks.process import HAT_SIM, Watched, watch
@@ -35,22 +36,24 @@ def run(quick: bool) -> list[Figure]:
         for name, arguments in COMMANDS.items():
             reference.append(watch([sys.executable, "-c", REFERENCE]))
             measured[name].append(watch([HAT_SIM, *arguments]))
-    base = _Row("the reference process", reference)
-    figures = base.figures()
+    base = median(it.wall_s for it in reference)
+    figures = [_figure("the reference process", "wall time", base, "s")]
     for name, runs in measured.items():
-        row = _Row(name, runs)
+        wall = median(it.wall_s for it in runs)
         heavy = _heavy_modules(COMMANDS[name])
         figures += [
-            *row.figures(),
-            row.figure(
+            _figure(name, "wall time", wall, "s"),
+            _figure(
+                name,
                 "of the reference",
-                row.wall_s / base.wall_s,
+                wall / base,
                 "ratio",
-                reference=f"{base.wall_s:.3f} s: a process that defines a pydantic model and imports "
-                "typer.main, rich.console and ruamel.yaml",
+                reference=f"{base:.3f} s: a process that defines a pydantic model and imports typer.main, "
+                "rich.console and ruamel.yaml",
                 bound=Bound("at most", MOST),
             ),
-            row.figure(
+            _figure(
+                name,
                 "of torch and ray in sys.modules",
                 len(heavy),
                 "",
@@ -62,37 +65,9 @@ def run(quick: bool) -> list[Figure]:
     return figures
 
 
-class _Row:
-    """A command's row of the table."""
-
-    def __init__(self, name: str, runs: list[Watched]) -> None:
-        self._name = name
-        self.wall_s = median(it.wall_s for it in runs)
-        self._cpu_s = median(it.cpu_s for it in runs)
-
-    def figures(self) -> list[Figure]:
-        return [self.figure("wall time", self.wall_s, "s"), self.figure("processor time", self._cpu_s, "s")]
-
-    def figure(
-        self,
-        name: str,
-        value: float,
-        unit: str,
-        reference: str = "",
-        bound: Bound | None = None,
-        note: str = "",
-    ) -> Figure:
-        return Figure(
-            "Start-up of the light commands",
-            self._name,
-            name,
-            value,
-            unit,
-            "python -m benchmarks startup",
-            reference=reference,
-            bound=bound,
-            note=note,
-        )
+def _figure(row: str, name: str, value: float, unit: str, **more: Any) -> Figure:
+    table, command = "Start-up of the light commands", "python -m benchmarks startup"
+    return Figure(table, row, name, value, unit, command, **more)
 
 
 def _heavy_modules(arguments: list[str]) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import pytest
 
-from benchmarks.process import tree_bytes, watch
+from benchmarks.process import watch
+from benchmarks.tree import TreeUsage
 
 
 def test_lines_come_with_the_time_at_which_they_were_printed():
@@ -36,7 +36,17 @@ def test_memory_counts_a_process_with_its_descendants():
     assert watch([sys.executable, "-c", parent], memory=True).peak_bytes > 2**26
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_a_process_that_is_gone_has_no_memory():
-    assert tree_bytes(os.getpid()) > 0
-    assert tree_bytes(2**22 + 1) == 0
+def test_a_process_that_is_gone_has_used_nothing():
+    usage = TreeUsage(2**22 + 1)
+    usage.sample(memory=True)
+    assert (usage.peak_bytes, usage.cpu_s) == (0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processor time is read from /proc")
+def test_processor_time_counts_descendants_and_no_sleep():
+    """The child of the watched process computes for 0.6 s of its processor time, then all of them sleep."""
+    busy = "import time\nwhile time.process_time() < 0.6: pass\ntime.sleep(1)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}])"
+    watched = watch([sys.executable, "-c", parent])
+    assert watched.cpu_s + 0.02 >= 0.6
+    assert watched.cpu_s < watched.wall_s - 0.5
