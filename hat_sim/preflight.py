@@ -17,7 +17,7 @@ from hat_sim.data.packaged.catalogue import PACKAGED
 from hat_sim.errors import InternalError, Problem, UserError
 from hat_sim.learning.architectures import ARCHITECTURES, RANK_NAMES, Description, describe, fitting
 from hat_sim.learning.budget import largest_that_fits, most_student_flop, source_memory, student_memory
-from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
+from hat_sim.learning.recipes import AXES, SourceRecipe, StudentRecipe
 from hat_sim.methods.registry import METHODS, Method, find_method
 from hat_sim.scenario.fleet import Device, Fleet, build_fleets
 from hat_sim.scenario.load import ScenarioDocument, load_scenario
@@ -66,7 +66,8 @@ def prepare(document: ScenarioDocument) -> Plan:
 
 def source_recipe(scenario: Scenario) -> SourceRecipe:
     """How the scenario's sources were trained."""
-    return SourceRecipe(scenario.training.source_epochs, scenario.training.source_batch_size)
+    training = scenario.training
+    return SourceRecipe(training.source_epochs, training.source_batch_size, training.source_rotation)
 
 
 def student_recipe(scenario: Scenario) -> StudentRecipe:
@@ -136,6 +137,7 @@ def _open(data: Data) -> Dataset:
 
 def _fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:
     """What a dataset's facts say against the devices of a scenario."""
+    yield from _rotation_problems(scenario, facts.shape)
     try:
         fleets = build_fleets(scenario, facts.domains)
     except UserError as error:
@@ -143,6 +145,16 @@ def _fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:
         return
     fitting_of = _Fitting(scenario, facts)
     yield from {problem: None for fleet in fleets for problem in fitting_of.problems(fleet)}
+
+
+def _rotation_problems(scenario: Scenario, shape: tuple[int, ...]) -> Iterator[Problem]:
+    """Only series whose channels come in threes can be turned."""
+    if scenario.training.source_rotation > 0 and (len(shape) != 2 or shape[1] % AXES):
+        yield Problem(
+            f"samples of shape {shape} are not of three-axis sensors",
+            path="training.source_rotation",
+            hint="0, or series (time, channels) whose channels come in threes",
+        )
 
 
 def _plan(scenario: Scenario) -> Plan:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+AXES = 3
+"""Channels of one sensor that turn together: those of an accelerometer, or of a gyroscope."""
+
 
 @dataclass(frozen=True)
 class SourceRecipe:
-    """How every source model was trained, before the simulation starts: Adam with a cosine schedule."""
+    """How every source model was trained, before the simulation starts: Adam with a cosine schedule.
+
+    `rotation` is the deviation in radians of random rotations of three-axis sensors (0 turns it off).
+    """
 
     epochs: int
     batch_size: int
+    rotation: float = 0.0
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.models import Classifier, build
 from hat_sim.learning.recipes import SourceRecipe
+from hat_sim.learning.rotation import rotated
 from hat_sim.seeding import derive_seed
 
 EVALUATION_BATCH = 512
@@ -25,7 +26,6 @@ def train_classifier(
     model = build(description, derive_seed(seed, "weights"))
     inputs, labels = torch.from_numpy(np.array(x)), torch.from_numpy(np.array(y))
     model.encoder.standardise.fit(inputs)
-    inputs = model.encoder.standardise(inputs)
     order = torch.Generator().manual_seed(derive_seed(seed, "batches"))
     optimizer = torch.optim.Adam(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
@@ -35,7 +35,7 @@ def train_classifier(
     model.train()
     for _ in range(recipe.epochs):
         for batch in torch.split(torch.randperm(len(labels), generator=order), recipe.batch_size):
-            logits = model.head(model.encoder.tail(inputs[batch], 0))
+            logits = model(rotated(inputs[batch], recipe.rotation, order))
             loss = nn.functional.cross_entropy(logits, labels[batch])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -199,6 +199,14 @@ class Training(Section):
     source_batch_size: int = Field(
         default=32, strict=True, ge=1, title="Batch size of a source", description="Samples a step."
     )
+    source_rotation: float = Field(
+        default=0.0,
+        strict=True,
+        ge=0,
+        le=3,
+        title="Rotation of a source",
+        description="Radians (deviation) by which its three-axis sensors are turned at random; 0 is not.",
+    )
     epochs: int = Field(
         default=30, strict=True, ge=1, title="Epochs of the student", description="Looks at the dictionary."
     )
