@@ -1,0 +1,88 @@
+"""A run is a pure function of scenario and seed: not of hosts, of the cache, or of Ray itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.usefixtures("cluster")
+
+VARIANTS = {
+    "hat in reference space": ["target.domain=[domain-2, domain-4]"],
+    "hat in encoder space, quantised, on a shared fleet": [
+        "target.domain=[domain-2, domain-4]",
+        "target.shared_fleet=true",
+        "method.fine_space=encoder",
+        "transfer.weights=int8",
+        "sources.heterogeneity.compute=0.5",
+        "sources.heterogeneity.bandwidth=0.5",
+    ],
+    "fine-tune with half precision": ["method={name: fine-tune, steps: 5}", "transfer.weights=fp16"],
+    "aver": ["method={name: aver}"],
+    "target-only": ["method={name: target-only}"],
+    "hat with partly frozen encoders and a held-out gate": [
+        "method.unfrozen_blocks=1",
+        "method.gate=held_out",
+        "target.labels_per_class=3",
+    ],
+    "each domain as a target": ["target.domain=each"],
+}
+PROGRAM = "model.pt"
+"""TorchScript notes the lines that called it, which differ between an actor and its plain twin."""
+IN_DEFAULT = {"hat in encoder space, quantised, on a shared fleet": 2, "fine-tune with half precision": 3}
+
+
+def trained(folder: Path) -> tuple[int, int]:
+    """How many source models a run trained, and how many it found."""
+    environment = json.loads((folder / "environment.json").read_text())
+    return environment["sources_trained"], environment["sources_cached"]
+
+
+def test_a_run_is_the_same_on_any_number_of_hosts_and_with_any_cache(run, alone, cold, same) -> None:
+    changes = VARIANTS["hat in reference space"]
+    cold()
+    spread = run(*changes, hosts="per-device")
+    packed = run(*changes, hosts=1)
+    fresh, found = trained(spread)
+    assert fresh > 0 and found == 0
+    assert trained(packed) == (0, fresh)
+    assert same(spread, packed)
+    assert same(spread, alone(*changes), besides=PROGRAM)
+
+
+@pytest.mark.parametrize("variant", IN_DEFAULT)
+def test_ray_gives_what_its_plain_twin_gives(variant, run, alone, same) -> None:
+    on_ray = run(*VARIANTS[variant], hosts=IN_DEFAULT[variant])
+    assert same(on_ray, alone(*VARIANTS[variant]), besides=PROGRAM)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_is_the_same_on_every_number_of_hosts(variant, run, alone, cold, same) -> None:
+    cold()
+    first = run(*VARIANTS[variant], hosts=1)
+    for hosts in (1, 2, 4, "per-device"):
+        assert same(first, run(*VARIANTS[variant], hosts=hosts))
+    cold()
+    assert same(first, run(*VARIANTS[variant], hosts=4))
+    assert same(first, alone(*VARIANTS[variant]), besides=PROGRAM)
+
+
+def test_a_folder_of_images_is_read_by_every_actor(scenario, run, alone, same) -> None:
+    rng = np.random.default_rng(0)
+    folder = scenario.parent / "images"
+    folder.mkdir()
+    for number in range(3):
+        x, y = rng.normal(size=(30, 1, 8, 8)).astype(np.float32), np.arange(30) % 2
+        np.savez(folder / f"room-{number}.npz", x=x + y[:, None, None, None], y=y)
+    changes = ["data={folder: images}", "target.domain=room-1", "sources.architectures=auto"]
+    assert same(run(*changes, hosts=2), alone(*changes), besides=PROGRAM)
+
+
+@pytest.mark.slow
+def test_seeds_differ(run) -> None:
+    ledgers = {(run(f"seed={seed}") / "result.json").read_bytes() for seed in range(3)}
+    assert len(ledgers) == 3
