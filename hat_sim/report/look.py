@@ -44,6 +44,7 @@ def look(dark: bool) -> dict[str, Any]:
             "labelFontSize": 12,
             "columnPadding": 12,
             "symbolType": "circle",
+            "symbolOpacity": 1,
             "symbolBaseFillColor": soft,
             "symbolBaseStrokeColor": soft,
             "labelLimit": 200,

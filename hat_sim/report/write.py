@@ -8,6 +8,8 @@ from hat_sim.errors import UserError
 from hat_sim.report.page import Page, html
 from hat_sim.report.run.page import run_page
 from hat_sim.report.run.record import read_run
+from hat_sim.report.sweep.page import sweep_page
+from hat_sim.report.sweep.record import SWEEP, read_sweep
 from hat_sim.report.vega import write_images
 
 REPORT = "report.html"
@@ -32,4 +34,6 @@ def write_report(folder: Path, out: Path | None = None, images: Path | None = No
 
 
 def _page(folder: Path) -> Page:
+    if (folder / SWEEP).is_file():
+        return sweep_page(read_sweep(folder))
     return run_page(read_run(folder))
