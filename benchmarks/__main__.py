@@ -14,10 +14,9 @@ from rich.table import Table
 
 from benchmarks.catalogue import NAMES, find_benchmark, summary
 from benchmarks.figure import Figure, shown, shown_figure
-from benchmarks.machine import ROOT, commit, describe_machine
+from benchmarks.machine import commit, describe_machine
+from benchmarks.page import RESULTS, write_page
 from benchmarks.store import Entry, merge_results
-
-RESULTS = ROOT / "benchmarks" / "results.json"
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -30,7 +29,10 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="Show that it works; few repetitions.")] = False,
     list_them: Annotated[bool, typer.Option("--list", help="List the benchmarks.")] = False,
 ) -> None:
-    """Run benchmarks, print their figures, and merge them into a JSON file."""
+    """Run benchmarks, print their figures, and merge them into a JSON file.
+
+    Where that is benchmarks/results.json, docs/results.md is made from it anew.
+    """
     console = Console()
     if list_them:
         for name in NAMES:
@@ -46,6 +48,8 @@ def main(
         console.print(f"{name}: {summary(name)}", markup=False, highlight=False)
         entry = _measured(name, quick)
         merge_results(out, name, entry)
+        if out == RESULTS:
+            write_page()
         if entry.error:
             console.print(entry.error, style="red", markup=False, highlight=False)
             failed = True

@@ -29,7 +29,7 @@ def run(quick: bool) -> list[Figure]:
             median(seconds),
             "s",
             "make demo",
-            reference=f"{MOST_S:.0f} s on two cores",
+            reference="two cores",
             bound=Bound("at most", MOST_S),
         )
     ]

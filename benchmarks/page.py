@@ -95,10 +95,11 @@ def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
-def main() -> None:
+def write_page() -> None:
+    """Make the page from the file of results."""
     PAGE.write_text(render(read_results(RESULTS)), encoding="utf-8")
-    print(PAGE.relative_to(ROOT))
 
 
 if __name__ == "__main__":
-    main()
+    write_page()
+    print(PAGE.relative_to(ROOT))
