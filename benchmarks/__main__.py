@@ -18,7 +18,6 @@ from benchmarks.machine import commit, describe_machine
 from benchmarks.page import RESULTS, write_page
 from benchmarks.store import Entry, merge_results
 
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
