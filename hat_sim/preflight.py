@@ -19,7 +19,7 @@ from hat_sim.learning.architectures import ARCHITECTURES, RANK_NAMES, Descriptio
 from hat_sim.learning.budget import largest_that_fits, most_student_flop, source_memory, student_memory
 from hat_sim.learning.recipes import AXES, SourceRecipe, StudentRecipe
 from hat_sim.methods.registry import METHODS, Method, find_method
-from hat_sim.scenario.fleet import Device, Fleet, build_fleets
+from hat_sim.scenario.fleet import Device, Fleet, build_fleets, target_domains
 from hat_sim.scenario.load import ScenarioDocument, load_scenario
 from hat_sim.scenario.messages import option_problems
 from hat_sim.scenario.nearest import suggestion
@@ -158,23 +158,13 @@ def _rotation_problems(scenario: Scenario, shape: tuple[int, ...]) -> Iterator[P
 
 
 def _plan(scenario: Scenario) -> Plan:
-    from hat_sim.data.splits import split_target
-
     dataset = _open(scenario.data)
     facts = Facts(tuple(dataset.shape), len(dataset.classes), tuple(dataset.domains))
-    problems = list(_fleet_problems(scenario, facts))
+    problems = [*_fleet_problems(scenario, facts), *_label_problems(scenario, dataset)]
     if problems:
         raise UserError(problems)
     fitting_of = _Fitting(scenario, facts)
     fleets = tuple(fitting_of.resolved(fleet) for fleet in build_fleets(scenario, facts.domains))
-    for fleet in fleets:
-        domain = dataset.load(fleet.target.domain)
-        try:
-            split_target(domain, scenario.target.labels_per_class, scenario.seed)
-        except UserError as error:
-            problems += error.problems
-    if problems:
-        raise UserError(problems)
     method = find_method(scenario.method.name)
     return Plan(
         scenario=scenario,
@@ -185,6 +175,18 @@ def _plan(scenario: Scenario) -> Plan:
         options=method.options.model_validate(dict(scenario.method.options)),
         notes=tuple(_notes(fleets)),
     )
+
+
+def _label_problems(scenario: Scenario, dataset: Dataset) -> Iterator[Problem]:
+    """Every class of a target that has fewer samples than labels are asked for."""
+    from hat_sim.data.splits import split_target
+
+    for name in target_domains(scenario, dataset.domains):
+        if name in dataset.domains:
+            try:
+                split_target(dataset.load(name), scenario.target.labels_per_class, scenario.seed)
+            except UserError as error:
+                yield from error.problems
 
 
 def _notes(fleets: Iterable[Fleet]) -> Iterator[str]:
@@ -262,12 +264,12 @@ class _Fitting:
         known = fitting(self._shape)
         if device.architecture == "auto":
             if self._largest(device.profile.memory, device.profile.speed, is_target) is None:
-                yield Problem(
-                    f"no architecture fits a {device.profile.name} with "
-                    f"{units.SIZE.format(device.profile.memory)} of memory",
-                    path=path,
-                    hint="a device with more memory, or for the target a longer time_budget",
-                )
+                what = f"no architecture fits {units.SIZE.format(device.profile.memory)} of memory"
+                hint = "a device with more memory"
+                if is_target:
+                    what += f" and {units.DURATION.format(self._scenario.target.time_budget)} of training"
+                    hint = "a faster device or one with more memory, or a longer target.time_budget"
+                yield Problem(f"{what} on a {device.profile.name}", path=path, hint=hint)
         elif device.architecture in ARCHITECTURES and device.architecture not in known:
             yield Problem(
                 f"{device.architecture} cannot read samples of shape {self._shape}",

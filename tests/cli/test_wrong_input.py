@@ -75,7 +75,7 @@ FILES: dict[str, tuple[Changes, list[str]]] = {
     ),
     "no model that fits": (
         {"device: pi4\n": "device: speck\n"},
-        [r"FILE:4: target\.architecture: no architecture fits a speck with 100 kB of memory \(.*\)"],
+        [r"FILE:4: target\.architecture: no architecture fits 100 kB of memory and 10 min .* speck \(.*\)"],
     ),
     "models of sources that do not fit, each once": (
         {"devices: pi4\n": "devices: speck\n  architectures: gru\n"},
@@ -84,7 +84,7 @@ FILES: dict[str, tuple[Changes, list[str]]] = {
     "a time axis that no memory holds": (
         {"[16, 2]": "[1000000000, 2]", "devices: pi4\n": "devices: pi4\n  architectures: gru\n"},
         [
-            r"FILE:4: target\.architecture: no architecture fits a pi4 with 4 GB of memory \(.*\)",
+            r"FILE:4: target\.architecture: no architecture fits 4 GB of memory and 10 min .* pi4 \(.*\)",
             r"FILE:10: sources\.architectures: training gru needs .*, a pi4 has 4 GB \(.*\)",
         ],
     ),
@@ -281,6 +281,16 @@ class TestFolders:
         assert list(found) == [f"own/{name}.npz" for name in "debc"]
         assert "(16, 2), as in the other domains" in found["own/b.npz"]
         assert "classes.json names 0 to 1" in found["own/c.npz"]
+
+    def test_labels_memory_and_domains_come_at_once(self, write, problems) -> None:
+        write("a")
+        write("b")
+        few = ("--set", "target.labels_per_class=7")
+        found = problems(*few, "--set", "target.domain=[a, nowhere]")
+        assert {it.split(": ")[1] for it in found} == {"target.domain.1", "target.labels_per_class"}
+        small = ("--set", "devices={small: {like: pi4, memory: 10 kB}}", "--set", "target.device=small")
+        found = problems(*few, *small)
+        assert {it.split(": ")[1] for it in found} == {"target.architecture", "target.labels_per_class"}
 
     def test_more_labels_than_there_are(self, write, problems) -> None:
         write("a")
