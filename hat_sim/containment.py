@@ -86,11 +86,15 @@ def terminable() -> Iterator[None]:
 def _handling(
     signals: Sequence[signal.Signals], handler: Callable[[int, FrameType | None], object] | signal.Handlers
 ) -> Iterator[None]:
-    """Handle signals in the block, where this is the main thread, which alone may say so."""
+    """Handle signals in the block, where this is the main thread, which alone may say so.
+
+    One that is ignored stays ignored: nohup and shells in the background mean it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in signals}
+    heard = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:

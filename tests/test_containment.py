@@ -26,8 +26,13 @@ child.stdout.readline()
 print(child.pid, flush=True)
 """
 DRIVER = """
-import os, subprocess, sys, time
+import os, signal, subprocess, sys, time
 from hat_sim.containment import abandonable, contained, terminable
+
+for number in {ignored}:
+    signal.signal(number, signal.SIG_IGN)
+if signal.SIGINT not in {ignored}:  # the tests themselves may run where it is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def stop():
     print("stopping", flush=True)
@@ -108,8 +113,8 @@ class TestSignals:
         """Starts a process whose block waits; the process and its orphan."""
         started: list[subprocess.Popen[str]] = []
 
-        def start(block: str, stopping: float = 0) -> tuple[subprocess.Popen[str], int]:
-            code = DRIVER.format(block=block, orphans=ORPHANS, stopping=stopping)
+        def start(block: str, stopping: float = 0, ignored: str = "[]") -> tuple[subprocess.Popen[str], int]:
+            code = DRIVER.format(block=block, orphans=ORPHANS, stopping=stopping, ignored=ignored)
             process = subprocess.Popen(
                 [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
@@ -157,3 +162,15 @@ class TestSignals:
         process.communicate(timeout=LIMIT_S)
         assert process.returncode == 128 + signal.SIGTERM
         assert wait_until(lambda: not is_alive(pid))
+
+    @pytest.mark.parametrize("block", ["abandonable", "terminable"])
+    def test_what_nohup_ignores_stays_ignored(self, block, start) -> None:
+        process, pid = start(block, ignored="[signal.SIGHUP, signal.SIGINT]")
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.5)
+        assert is_alive(pid)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 128 + signal.SIGTERM
