@@ -20,7 +20,12 @@ import pytest
 
 from hat_sim.cli.main import main
 
-ENTRY = (sys.executable, "-c", "import sys; from hat_sim.cli.main import main; sys.exit(main())")
+ENTRY = """\
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
+from hat_sim.cli.main import main
+sys.exit(main())
+"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def hat_sim(here: Path, capfd: pytest.CaptureFixture[str]) -> HatSim:
 @pytest.fixture
 def command() -> Callable[..., Sequence[str]]:
     """A command line of `hat-sim`, for a process of its own."""
-    return lambda *arguments: [*ENTRY, *arguments]
+    return lambda *arguments: [sys.executable, "-c", ENTRY, *arguments]
 
 
 @pytest.fixture
@@ -81,6 +86,7 @@ class Live:
     """A command in a session of its own, its output on a terminal or piped; every process of it is known."""
 
     def __init__(self, arguments: Sequence[str], here: Path, terminal: bool) -> None:
+        self.here = here
         self._mark = f"HAT_SIM_TEST={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
         self._reader, writer = pty.openpty() if terminal else os.pipe()

@@ -79,9 +79,8 @@ MOMENTS = {
 @pytest.mark.parametrize("terminal", [False, True], ids=["piped", "terminal"])
 @pytest.mark.parametrize("group", [False, True], ids=["leader", "group"])
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_an_interrupt_at_any_moment_leaves_nothing_behind(moment, group, terminal, live, here) -> None:
+def test_an_interrupt_at_any_moment_leaves_nothing_behind(moment, group, terminal, live) -> None:
     it = live(*RUN, *MOMENTS[moment], terminal=terminal)
-    it.here = here
     it.wait_for(lambda: moments(it, moment))
     it.interrupt(signal.SIGINT, group)
     assert it.end() == 130
@@ -90,9 +89,8 @@ def test_an_interrupt_at_any_moment_leaves_nothing_behind(moment, group, termina
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["while Ray starts", "while the target is trained"])
-def test_sigterm_ends_as_ctrl_c_does_with_the_code_of_a_shell(moment, live, here) -> None:
+def test_sigterm_ends_as_ctrl_c_does_with_the_code_of_a_shell(moment, live) -> None:
     it = live(*RUN, *MOMENTS[moment])
-    it.here = here
     it.wait_for(lambda: moments(it, moment))
     it.interrupt(signal.SIGTERM, group=False)
     assert it.end() == 143
