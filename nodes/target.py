@@ -57,7 +57,10 @@ class Target:
             case Ask(_, requests, _):
                 self._history.answered(frames)
                 replies, refused = self._read(tuple(requests), frames)
-                return Step(self._resume(replies), refused)
+                following = self._resume(replies)
+                failed = replies.failures
+                unfit = {name: failed[name].fault for name in replies.messages if name in failed}
+                return Step(following, refused | unfit)
             case Compute() as work:
                 return Step(self._resume(self._outcome(work, progress)))
             case None:

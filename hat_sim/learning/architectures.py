@@ -155,6 +155,12 @@ class Description:
         """Work to encode one sample, from `first_block` on."""
         return sum(block.forward_flop for block in self.encoder[first_block:])
 
+    def frozen_blocks(self, unfrozen: int) -> int:
+        """How many leading blocks stay frozen when the last `unfrozen` ones that have parameters train."""
+        trainable = [place for place, block in enumerate(self.encoder) if block.parameters]
+        kept = trainable[-unfrozen:] if unfrozen else []
+        return kept[0] if kept else len(self.encoder)
+
     @property
     def forward_flop(self) -> int:
         """Work to classify one sample."""

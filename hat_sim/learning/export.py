@@ -38,6 +38,6 @@ def export(model: Classifier, samples: NDArray[np.float32]) -> Exported:
         torch.jit.save(program, file)
         file.seek(0)
         loaded = torch.jit.load(file)  # type: ignore[no-untyped-call]
-        if not torch.allclose(loaded(inputs), model(inputs), rtol=1e-5, atol=1e-5):
+        if not torch.allclose(loaded(inputs), model(inputs), rtol=1e-5, atol=1e-5, equal_nan=True):
             raise InternalError("the exported program does not give the model's predictions")
     return Exported(weights, file.getvalue())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hat_sim.learning.architectures import ARCHITECTURES, Description, describe
-from hat_sim.learning.models import Classifier, build, load_weights, weights_of
+from hat_sim.learning.models import Classifier, Standardise, build, load_weights, weights_of
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.weights import pack, unpack
@@ -57,6 +57,9 @@ def packed(module: nn.Module, precision: Precision) -> tuple[NDArray[Any], ...]:
 def fill(module: nn.Module, tensors: Sequence[NDArray[Any]]) -> None:
     """Fill a module with what `packed` sent; ProtocolError where the tensors do not fit it."""
     load_weights(module, unpack(tensors, [array.shape for array in weights_of(module)]))
+    for part in module.modules():
+        if isinstance(part, Standardise) and not (part.deviation > 0).all():
+            raise ProtocolError(Fault.TENSOR, "a standardiser divides by 0 or less")
 
 
 def narrowed(model: Classifier, outputs: Sequence[int]) -> Classifier:
@@ -81,6 +84,13 @@ def widened(model: Classifier, classes: Sequence[int], total: int) -> Classifier
         wide.head.weight[list(classes)] = model.head.weight
         wide.head.bias[list(classes)] = model.head.bias
     return wide.train(model.training)
+
+
+def shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The array itself, of floats and of this shape; ProtocolError where it is not."""
+    if array.shape != shape or array.dtype.kind != "f":
+        raise ProtocolError(Fault.SHAPE, f"{array.dtype} of shape {array.shape}, not floats of {shape}")
+    return array
 
 
 def class_indices(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:

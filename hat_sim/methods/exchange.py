@@ -8,7 +8,6 @@ from hat_sim.learning.models import Classifier
 from hat_sim.learning.source_model import SourceModel, class_indices, description_of, empty_model, fill
 from hat_sim.methods.base import Task
 from hat_sim.protocol.effects import Ask, Protocol, Replies
-from hat_sim.protocol.errors import ProtocolError
 from hat_sim.protocol.messages import Join, ModelRequest, ModelTransfer, Welcome
 
 
@@ -36,22 +35,16 @@ def fetch_heads(
 
 
 def receive(task: Task, replies: Replies, encoders: Mapping[str, Classifier]) -> tuple[SourceModel, ...]:
-    """The models in these replies; what is refused moves to the failures of `replies`."""
-    received = []
-    for name, transfer in replies.of(ModelTransfer).items():
-        try:
-            received.append(_source_model(task, name, transfer, encoders.get(name)))
-        except ProtocolError as error:
-            replies.failures[name] = error
-    return tuple(received)
+    """The models in these replies; what does not fit moves to the failures of `replies`."""
 
+    def model_of(name: str, transfer: ModelTransfer) -> SourceModel:
+        classes = class_indices(transfer.classes, task.classes)
+        if name in encoders:
+            model = encoders[name]
+            fill(model.head, transfer.weights)
+        else:
+            model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))
+            fill(model, transfer.weights)
+        return SourceModel(name, model.eval(), classes, transfer.accuracy)
 
-def _source_model(task: Task, name: str, transfer: ModelTransfer, encoder: Classifier | None) -> SourceModel:
-    classes = class_indices(transfer.classes, task.classes)
-    if encoder is None:
-        model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))
-        fill(model, transfer.weights)
-    else:
-        model = encoder
-        fill(model.head, transfer.weights)
-    return SourceModel(name, model.eval(), classes, transfer.accuracy)
+    return tuple(replies.made(ModelTransfer, model_of).values())

@@ -18,6 +18,9 @@ from hat_sim.protocol.messages import Message
 Phase = Literal["coarse", "fine", "transfer", "train"]
 PHASES: tuple[Phase, ...] = ("coarse", "fine", "transfer", "train")
 
+M = TypeVar("M", bound=Message)
+Made = TypeVar("Made")
+
 Progress = Callable[[str], None]
 """Told in a few words how far a long computation is; it may show them to somebody, or not."""
 
@@ -44,18 +47,26 @@ class Replies:
     messages: dict[str, Message] = field(default_factory=dict)
     failures: dict[str, ProtocolError] = field(default_factory=dict)
 
-    M = TypeVar("M", bound=Message)
-
     def of(self, kind: type[M]) -> dict[str, M]:
-        """The answers of one kind; an answer of any other moves to `failures`."""
-        fitting: dict[str, Any] = {}
+        """The answers of one kind by device; an answer of any other kind moves to `failures`."""
+        return self.made(kind, lambda name, message: message)
+
+    def made(self, kind: type[M], make: Callable[[str, M], Made]) -> dict[str, Made]:
+        """What `make` makes of each answer of one kind, given its device's name.
+
+        An answer of another kind, and one that `make` refuses by a ProtocolError, moves to `failures`: its
+        frame counts as refused.
+        """
+        made: dict[str, Made] = {}
         for name, message in self.messages.items():
-            if isinstance(message, kind):
-                fitting[name] = message
-            else:
-                detail = f"{message.kind} came where {kind.kind} was asked for"
-                self.failures[name] = ProtocolError(Fault.UNEXPECTED, detail)
-        return fitting
+            try:
+                if not isinstance(message, kind):
+                    detail = f"{message.kind} came where {kind.kind} was asked for"
+                    raise ProtocolError(Fault.UNEXPECTED, detail)
+                made[name] = make(name, message)
+            except ProtocolError as error:
+                self.failures[name] = error
+        return made
 
 
 @dataclass(frozen=True)

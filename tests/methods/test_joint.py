@@ -69,26 +69,22 @@ def test_frozen_encoders_give_the_same_from_the_cache_as_anew(monkeypatch: pytes
     assert same(fast, run(training()))
 
 
-def test_unfrozen_blocks_change_their_sources_and_the_result() -> None:
-    joint = training(unfrozen_blocks=2)
-    before = [
-        {k: v.clone() for k, v in source.model.encoder.blocks.state_dict().items()}
-        for source in joint.sources
-    ]
+def test_unfrozen_blocks_train_in_a_copy_and_change_the_result() -> None:
+    """One block is the last that has weights, not the pool behind it; the sources stay as they came."""
+    joint = training(unfrozen_blocks=1)
+    before = [[p.clone() for p in source.model.parameters()] for source in joint.sources]
     fitted = run(joint)
     for source, weights in zip(joint.sources, before, strict=True):
-        after = source.model.encoder.blocks.state_dict()
-        blocks = len(source.model.encoder.blocks)
-        changed = {int(name.split(".")[0]) for name in after if not torch.equal(after[name], weights[name])}
-        assert changed == {blocks - 2}, "the pool at the end has no weights"
+        assert all(map(torch.equal, source.model.parameters(), weights))
     assert not same(fitted, run(training()))
+    assert same(fitted, run(joint))
 
 
 def test_declared_work_grows_with_all_that_is_done() -> None:
     least = training().flop()
     assert least > 0
-    works = [training(unfrozen_blocks=blocks).flop() for blocks in (0, 1, 2, 3, 4, 5, 6)]
-    assert works[:6] == sorted(set(works[:6])) and works[5] == works[6]
+    works = [training(unfrozen_blocks=blocks).flop() for blocks in (0, 1, 2, 3, 4, 5)]
+    assert works[:5] == sorted(set(works[:5])) and works[4] == works[5], "four blocks have weights"
     joint = training()
     assert replace(joint, sources=joint.sources[:1]).flop() < least
     assert replace(joint, recipe=replace(joint.recipe, epochs=6)).flop() > least

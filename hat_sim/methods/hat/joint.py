@@ -43,8 +43,7 @@ class JointTraining:
         once = each_step = each_epoch = 0
         for source in self.sources:
             it = source.model.description
-            frozen = max(0, len(it.encoder) - self.options.unfrozen_blocks)
-            tail = it.encode_flop(frozen)
+            tail = it.encode_flop(it.frozen_blocks(self.options.unfrozen_blocks))
             once += samples * it.encode_flop()
             mixing = tail + it.head.forward_flop + 2 * it.width * self.options.attention_width
             each_step += labelled * 3 * mixing
@@ -112,13 +111,16 @@ class JointTraining:
         )
 
     def _gate_rows(self) -> tuple[Tensor, Tensor]:
-        """Rows of the labelled samples that the mixer trains on, and those that judge it."""
+        """Rows of the labelled samples that the mixer trains on, and those that judge it.
+
+        Of a class that no source knows the mixer cannot learn, but it is judged by it: in the pool the
+        dictionary is wrong about such samples, too.
+        """
         labels = self.pool.labels
-        rows = torch.arange(len(labels))
-        if self.options.gate == "training":
-            return rows, rows
+        known = torch.tensor(sorted({label for source in self.sources for label in source.classes}))
+        told, rows = torch.isin(labels, known), torch.arange(len(labels))
         earlier = torch.tril(labels[:, None] == labels[None, :], diagonal=-1).any(dim=1)
         held_out = ~earlier & (torch.bincount(labels)[labels] > 1)
-        if not held_out.any():
-            return rows, rows
-        return rows[~held_out], rows[held_out]
+        if self.options.gate == "training" or not held_out.any():
+            return rows[told], rows
+        return rows[told & ~held_out], rows[held_out]

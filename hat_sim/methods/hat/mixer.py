@@ -11,6 +11,7 @@ labels, held by an L2 anchor to their own weights, in features standardised over
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -23,16 +24,18 @@ FEATURE_CLIP = 5.0
 
 
 class AdaptedSource(nn.Module):
-    """One source on the target's pool: what is frozen is encoded once, the rest is recomputed."""
+    """One source on the target's pool: what is frozen is encoded once, the rest is recomputed.
+
+    Of the encoder's blocks that have parameters the last `unfrozen_blocks` train, in a copy.
+    """
 
     mean: Tensor
     deviation: Tensor
 
     def __init__(self, source: SourceModel, pool: Tensor, unfrozen_blocks: int) -> None:
         super().__init__()
-        self.encoder = source.model.encoder
-        blocks = len(self.encoder.blocks)
-        self.frozen_blocks = max(0, blocks - unfrozen_blocks)
+        self.encoder = copy.deepcopy(source.model.encoder)
+        self.frozen_blocks = source.model.description.frozen_blocks(unfrozen_blocks)
         with torch.no_grad():
             self.stem = self.encoder.stem(pool, self.frozen_blocks)
             features = self.encoder.tail(self.stem, self.frozen_blocks)

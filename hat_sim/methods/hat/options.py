@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hat_sim.scenario.names import refuse
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -35,10 +37,18 @@ class HatOptions(BaseModel):
     anchor: Annotated[float, Field(ge=0)] = 0.03
     """How strongly the sources' heads are held to the weights they came with."""
     unfrozen_blocks: Annotated[int, Field(ge=0)] = 0
-    """Blocks at the end of each source encoder that train with the mixer; 0 freezes encoders whole."""
+    """How many of the last blocks with parameters of each source encoder train; 0 freezes encoders whole."""
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """b: mixer accuracy below which nothing is injected."""
     gate: Literal["training", "held_out"] = "training"
     """Mixer accuracy on the labels it trains on, or on one label a class kept from it."""
     mixer_learning_rate: Positive = 0.02
     """Learning rate of the mixer's optimizer."""
+
+    @model_validator(mode="after")
+    def _a_floor_has_a_scale(self) -> Self:
+        if self.eta_means == "floor" and self.similarity == "euclidean":
+            raise refuse(
+                "a floor between 0 and 1 means nothing to a negative distance", "cosine or correlation"
+            )
+        return self

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
-from hat_sim.learning.source_model import SourceModel, class_indices, description_of, empty_model, fill
+from hat_sim.learning.source_model import (
+    SourceModel,
+    class_indices,
+    description_of,
+    empty_model,
+    fill,
+    shaped,
+)
 from hat_sim.learning.statistics import domain_statistics, statistics_flop
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.exchange import fetch_heads, fetch_models, join
@@ -20,7 +27,6 @@ from hat_sim.methods.hat.joint import JointTraining
 from hat_sim.methods.hat.options import HatOptions
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
-from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import (
     CentroidRequest,
     Centroids,
@@ -44,6 +50,7 @@ def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
         ranking, encoders = yield from rank_in_encoder_space(task, shortlist)
         chosen = fine.best(ranking, options.top)
         models = yield from fetch_heads(task, chosen, encoders)
+    models = tuple(model for model in models if set(model.classes) & set(task.own_classes))
     if models:
         fitted = yield from train_jointly(task, options, models)
     else:
@@ -59,11 +66,7 @@ def select_coarsely(task: Task, options: HatOptions, joined: tuple[str, ...]) ->
     flop = statistics_flop(len(samples), task.description.shape)
     own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
     replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
-    statistics = {
-        name: summary.statistics
-        for name, summary in replies.of(DomainSummary).items()
-        if summary.statistics.shape == own.shape
-    }
+    statistics = replies.made(DomainSummary, lambda _, it: shaped(it.statistics, own.shape))
     return coarse.shortlist(coarse.similarities(own, statistics, options.similarity), options)
 
 
@@ -83,12 +86,12 @@ def rank_in_reference_space(
     own = yield Compute("fine", "reference centroids", flop, own_centroids)
     request = CentroidRequest(seed=seed, width=width, classes=task.classes)
     replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
-    candidates = {
-        name: fine.Candidate(reply.classes, reply.centroids, own, reply.accuracy)
-        for name, reply in replies.of(Centroids).items()
-        if reply.centroids.shape == (len(reply.classes), width)
-    }
-    return fine.scores(candidates, task.own_class_names)
+
+    def candidate(_: str, reply: Centroids) -> fine.Candidate:
+        centroids = shaped(reply.centroids, (len(reply.classes), width))
+        return fine.Candidate(reply.classes, centroids, own, reply.accuracy)
+
+    return fine.scores(replies.made(Centroids, candidate), task.own_class_names)
 
 
 def rank_in_encoder_space(
@@ -100,13 +103,7 @@ def rank_in_encoder_space(
     """
     request = EncoderRequest(precision=task.precision, classes=task.classes)
     replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
-    received: dict[str, tuple[Classifier, EncoderTransfer]] = {}
-    for name, transfer in replies.of(EncoderTransfer).items():
-        try:
-            received[name] = (_encoder(task, transfer), transfer)
-        except ProtocolError as error:
-            replies.failures[name] = error
-
+    received = replies.made(EncoderTransfer, lambda _, transfer: (_encoder(task, transfer), transfer))
     samples = torch.from_numpy(task.samples)
 
     def centroids(_: object) -> dict[str, fine.Candidate]:
@@ -138,6 +135,5 @@ def _encoder(task: Task, transfer: EncoderTransfer) -> Classifier:
     classes = class_indices(transfer.classes, task.classes)
     model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))
     fill(model.encoder, transfer.weights)
-    if transfer.centroids.shape != (len(classes), model.description.width):
-        raise ProtocolError(Fault.SHAPE, f"centroids of shape {transfer.centroids.shape}")
+    shaped(transfer.centroids, (len(classes), model.description.width))
     return model.eval()
