@@ -18,7 +18,7 @@ from hat_sim.learning.recipes import StudentRecipe
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.registry import METHODS
-from hat_sim.protocol.codec import encode
+from hat_sim.protocol.codec import decode, encode
 from hat_sim.protocol.effects import PHASES
 from hat_sim.protocol.errors import Fault
 from hat_sim.protocol.ledger import DELIVERED
@@ -234,6 +234,28 @@ def test_it_goes_on_without_a_source_whose_frames_are_broken(
     assert bool(fitted.selected) == asks(variant)
     broken = [row for row in world.record.ledger if row.sender == "domain-3"]
     assert all(row.outcome == "refused:checksum" and row.kind == "unreadable" for row in broken)
+
+
+def misshape(device: str, answer: Answer) -> Answer:
+    """Each frame of one source that holds tensors is well formed, and holds one number too few."""
+    message = decode(answer.parcel.content)
+    cut = {"summary": "statistics", "centroids": "centroids", "encoder": "weights", "model": "weights"}
+    if device != "domain-3" or message.kind not in cut:
+        return answer
+    whole = getattr(message, cut[message.kind])
+    part = whole[:-1]
+    wrong = type(message)(**{**dict(message), cut[message.kind]: part})
+    return replace(answer, parcel=Parcel.of(encode(wrong)))
+
+
+def test_a_frame_whose_tensors_do_not_fit_is_refused_in_the_ledger(
+    run: Callable[..., Any], variant: tuple[str, dict[str, Any]]
+) -> None:
+    world = run(tampered=misshape)
+    assert "domain-3" not in world.fitted[TARGET].selected
+    tensors = [r for r in world.record.ledger if r.sender == "domain-3" and r.kind != "welcome"]
+    assert bool(tensors) == asks(variant)
+    assert {row.outcome for row in tensors} <= {"refused:shape"}
 
 
 def test_it_works_without_unlabelled_samples(run: Callable[..., Any]) -> None:
