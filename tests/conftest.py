@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 Ticket = Callable[[], Any]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="write the files of tests/golden anew")
+
+
 class LocalTransport:
     """Calls nodes in this process, at the moment at which the conductor awaits them.
 
