@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import vl_convert
@@ -14,6 +15,7 @@ VEGA_LITE = "6.4"
 IMAGE_WIDTH, IMAGE_SCALE = 620, 3.0
 
 
+@cache
 def javascript() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`."""
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)

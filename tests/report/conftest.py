@@ -1,4 +1,7 @@
-"""A headless Chromium, driven over a pipe: enough of the DevTools protocol to look as a person does."""
+"""Made-up run and sweep folders, and a headless Chromium to look at their reports as a person does.
+
+The browser is driven over a pipe, with as much of the DevTools protocol as that takes.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,20 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+
+from hat_sim.protocol.ledger import LedgerRow
+from hat_sim.simulation.record import Busy, TargetTimes, WorldRecord
+from hat_sim.simulation.result import Identity, TargetOutcome, result_of
+from hat_sim.simulation.run_folder import RunFolder
+from hat_sim.simulation.timeline import trace_events
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -148,3 +160,146 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     opened = Tab(executable, tmp_path_factory.mktemp("browser"))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a finished run of made-up worlds, one for each target, with `sources` sources in each."""
+
+    def write(targets: int = 1, sources: int = 11, name: str = "made-up", prefix: str = "source") -> Path:
+        worlds, outcomes, fleet = [], [], []
+        for number in range(1, targets + 1):
+            target = f"target-{number}"
+            names = [f"{prefix}-{k:04}" for k in range(sources)]
+            worlds.append(_world(target, names))
+            outcomes.append(
+                TargetOutcome(
+                    device=target,
+                    domain=f"domain-{number}",
+                    accuracy=0.9 - 0.01 * number,
+                    macro_f1=0.88,
+                    accuracy_target_only=0.88 if number % 2 else 0.9,
+                    shortlisted=tuple(names[:6]),
+                    selected=tuple(names[:3]),
+                    all_models_bytes=50_000 * sources,
+                    notes=("the labels are few",),
+                )
+            )
+            fleet += [_device(target, target, None), *(_device(target, it, k) for k, it in enumerate(names))]
+        folder = RunFolder(tmp_path / f"run-{name}-{targets}-{sources}")
+        identity = Identity(name, "ab" * 32, 7, "hat")
+        folder.begin(identity, {"name": name})
+        folder.write_ledger([row for world in worlds for row in world.ledger])
+        folder.write_curves([row for it in outcomes for row in _curve(it.device)])
+        folder.write_fleet(fleet)
+        folder.write_json("timeline.json", trace_events(worlds))
+        folder.write_json("result.json", result_of(identity, outcomes, worlds))
+        return folder.path
+
+    return write
+
+
+def _world(target: str, names: Sequence[str]) -> WorldRecord:
+    """The first six are asked twice, the first three send a model; all times are in milliseconds."""
+    ledger: list[LedgerRow] = []
+
+    def frame(phase: str, kind: str, sender: str, receiver: str, size: int, at: int, lasts: int) -> None:
+        row = (phase, kind, sender, receiver, size, size + 60, at * 10**6, (at + lasts) * 10**6)
+        ledger.append(LedgerRow(len(ledger), target, *row, 1, "delivered"))  # type: ignore[arg-type]
+
+    for name in names:
+        frame("coarse", "summary_request", target, name, 26, 0, 5)
+        frame("coarse", "summary", name, target, 341, 6, 5)
+    for name in names[:6]:
+        frame("fine", "centroids", name, target, 1000, 20, 5)
+    for k, name in enumerate(names[:3]):
+        frame("transfer", "model", name, target, 50_000 + k, 30, 40)
+    busy = [Busy(name, "centroids", "fine", 12 * 10**6, 20 * 10**6, 10**6) for name in names[:6]]
+    busy.append(Busy(target, "joint training", "train", 70 * 10**6, 2000 * 10**6, 10**9))
+    phases = {"coarse": 11 * 10**6, "fine": 14 * 10**6, "transfer": 45 * 10**6, "train": 1930 * 10**6}
+    joules = dict.fromkeys(names, 0.01)
+    times = {target: TargetTimes(2000 * 10**6, phases)}
+    return WorldRecord(ledger, busy, times, {**joules, target: 20.0}, {**joules, target: 1.0})
+
+
+def _device(target: str, name: str, k: int | None) -> dict[str, Any]:
+    place = 0 if k is None else k
+    scored, chosen = k is not None and k < 6, k is not None and k < 3
+    return {
+        "target": target,
+        "name": name,
+        "domain": name,
+        "architecture": ("cnn-small", "gru")[place % 2],
+        "device": ("pi4", "phone-mid", "jetson-nano")[place % 3],
+        "link": ("wifi", "lte")[place % 2],
+        "speed_flop_s": 1e9 * (place + 1),
+        "up_bit_s": 33e6,
+        "down_bit_s": 40e6,
+        "rtt_ns": 2_000_000,
+        "shortlisted": scored,
+        "score": 0.9 - 0.1 * place if scored else None,
+        "selected": chosen,
+        "fusion_weight": (0.5, 0.3, 0.2)[place] if chosen else None,
+    }
+
+
+def _curve(target: str) -> Iterator[dict[str, Any]]:
+    for epoch in range(10):
+        yield {
+            "target": target,
+            "epoch": epoch,
+            "student_loss": 1 / (epoch + 1),
+            "labelled_accuracy": min(1.0, 0.5 + 0.1 * epoch),
+            "mixer_loss": 0.5 / (epoch + 1),
+            "mixer_accuracy": min(1.0, 0.6 + 0.1 * epoch),
+            "alpha": min(1.0, 0.2 * epoch),
+            "stored": epoch in (0, 2, 4),
+        }
+
+
+@pytest.fixture
+def sweep_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a sweep over eta and the target's link; `etas` and `targets` make it as large as wanted."""
+
+    def write(etas: Sequence[float] = (0.2, 0.6, 1.0), targets: int = 3, seeds: int = 2) -> Path:
+        folder = tmp_path / f"sweep-{len(etas)}-{targets}"
+        folder.mkdir()
+        links = ("wifi", "lte")
+        (folder / "sweep.yaml").write_text(
+            f"axes:\n- {{path: method.eta, values: {list(etas)}}}\n"
+            "- {path: target.link, values: [wifi, lte]}\n"
+        )
+        rows = [
+            _result(eta, link, target, seed)
+            for eta, link, target, seed in product(etas, links, range(targets), range(seeds))
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), folder / "results.parquet")
+        failure = {"cell": "eta-2", "axes": {"method.eta": 2.0}, "error": "eta must be at most 1"}
+        (folder / "failures.json").write_text(json.dumps([failure]))
+        return folder
+
+    return write
+
+
+def _result(eta: float, link: str, target: int, seed: int) -> dict[str, Any]:
+    payload = round(100_000 * (0.1 + eta))
+    return {
+        "cell": f"{eta}-{link}",
+        "seed": seed,
+        "target": f"target-{target}",
+        "domain": f"domain-{target}",
+        "method.eta": eta,
+        "target.link": link,
+        "accuracy": 0.6 + 0.2 * eta + (0.002 if link == "lte" else 0.0) + 0.01 * target + 0.005 * seed,
+        "accuracy_target_only": 0.65 + 0.01 * target,
+        "macro_f1": 0.6,
+        "payload_bytes": payload,
+        "wire_bytes": payload + 5000,
+        "frames": 40,
+        "all_models_bytes": 500_000,
+        "saving": 1 - payload / 500_000,
+        "simulated_s": 1 + eta * (5 if link == "lte" else 1),
+        "energy_compute_j": 10.0,
+        "energy_radio_j": eta * (2 if link == "lte" else 1),
+        "selected": 3,
+    }

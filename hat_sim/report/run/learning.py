@@ -17,9 +17,9 @@ from hat_sim.report.table import Column, Table, table_of
 HEIGHT = 260
 STORED = "dictionary stored"
 _SHARES = {
-    "mixer_accuracy": ("mixer accuracy", ACCENT),
-    "labelled_accuracy": ("student accuracy on labels", SERIES[1]),
-    "alpha": ("injection weight alpha", SERIES[2]),
+    "mixer_accuracy": ("mixer", ACCENT),
+    "labelled_accuracy": ("student on its labels", SERIES[1]),
+    "alpha": ("alpha", SERIES[2]),
 }
 _LOSSES = {"student_loss": ("student", SERIES[1]), "mixer_loss": ("mixer", ACCENT)}
 

@@ -19,8 +19,6 @@ from hat_sim.simulation.result import SCHEMA
 from hat_sim.simulation.run_folder import CURVE_SCHEMA, CURVES, RESULT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import NS_PER_US
 
-_COMPUTE = " compute"
-
 
 @dataclass(frozen=True)
 class Stretch:
@@ -211,7 +209,7 @@ def _read_curves(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _read_timeline(path: Path) -> dict[str, list[Stretch]]:
-    """The computing of each target's world, from the trace's threads `<device> compute`."""
+    """The computing of each target's world: the trace's complete events, on a thread for each device."""
     try:
         events = json.loads((path / TIMELINE).read_bytes())["traceEvents"]
     except (OSError, ValueError, KeyError) as error:
@@ -223,11 +221,10 @@ def _read_timeline(path: Path) -> dict[str, list[Stretch]]:
     }
     stretches: defaultdict[int, list[Stretch]] = defaultdict(list)
     for event in events:
-        thread = names.get(("thread_name", event["pid"], event.get("tid")), "")
-        if event["ph"] == "X" and thread.endswith(_COMPUTE):
+        if event["ph"] == "X":
             start = event["ts"] * NS_PER_US / NS_PER_S
             end = start + event["dur"] * NS_PER_US / NS_PER_S
-            device = thread.removesuffix(_COMPUTE)
+            device = names["thread_name", event["pid"], event["tid"]]
             stretches[event["pid"]].append(Stretch(device, event["name"], event["cat"], start, end))
     worlds = {pid: name for (kind, pid, _), name in names.items() if kind == "process_name"}
     return {target: stretches[pid] for pid, name in worlds.items() for target in name.split(", ")}

@@ -15,7 +15,7 @@ from hat_sim.report.quantities import percent, size
 from hat_sim.report.run.record import Frame, RunRecord
 from hat_sim.report.table import Column, table_of
 
-PAYLOAD, OVERHEAD = "payload", "headers and connections"
+PAYLOAD, OVERHEAD = "payload", "overhead"
 
 
 def traffic_figures(run: RunRecord) -> list[Figure]:
@@ -43,8 +43,8 @@ def _figure(key: str, title: str, what: str, found: dict[str, Traffic]) -> Figur
     overhead = total.wire_bytes - total.payload_bytes
     caption = (
         f"{label} carries {percent(most.payload_bytes / total.payload_bytes)} of the payload of "
-        f"{size(total.payload_bytes)}; headers, acknowledgements and connections add {size(overhead)} on the "
-        f"wire."
+        f"{size(total.payload_bytes)}; overhead (headers, acknowledgements, connections) adds "
+        f"{size(overhead)} on the wire."
     )
     if what == "links":
         caption += " The sender's access link stands first, then the receiver's."

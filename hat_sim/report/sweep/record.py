@@ -101,15 +101,16 @@ def read_sweep(path: Path) -> SweepRecord:
         raise UserError(f"{path / SWEEP} cannot be read: {error}", hint="name a sweep's folder") from None
     paths = [name for name, _ in listed]
     try:
-        rows = pq.read_table(path / RESULTS, columns=[*_COLUMNS, *paths]).to_pylist()
-        missing = [name for name in (*_COLUMNS, *paths) if rows and name not in rows[0]]
+        table = pq.read_table(path / RESULTS)
     except (OSError, pa.ArrowException) as error:
         raise UserError(
             f"{path / RESULTS} cannot be read: {error}", hint="`hat-sim sweep --resume` makes it again"
         ) from None
+    wanted = [*_COLUMNS, *paths]
+    missing = [name for name in wanted if name not in table.column_names]
     if missing:
         raise UserError(f"{path / RESULTS} has no column {missing[0]}", hint="sweep again")
-    results = [_result(row, paths) for row in rows]
+    results = [_result(row, paths) for row in table.select(wanted).to_pylist()]
     axes = [
         Axis(name, _short(name, paths), _ordered({result.at[place] for result in results}, values))
         for place, (name, values) in enumerate(listed)
