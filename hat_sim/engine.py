@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import ray
 from pydantic import BaseModel
@@ -25,69 +25,25 @@ from ray.exceptions import RayTaskError
 from hat_sim.containment import abandonable, contained, terminable
 from hat_sim.data.domain import Dataset
 from hat_sim.errors import UserError
-from hat_sim.learning.architectures import describe
 from hat_sim.methods.registry import find_method
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
-from hat_sim.scenario.fleet import Device, Fleet
+from hat_sim.scenario.fleet import Fleet
 from hat_sim.simulation.conductor import Conductor
-from hat_sim.simulation.record import WorldRecord
+from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
 from nodes.assignments import Joining, Lesson, Trained
+from nodes.casting import Hosts, check_actors, hosts_of, joining_of, key_of, lessons_of
 
-Hosts = int | Literal["per-device"]
+__all__ = ["check_actors", "cluster", "run_plan"]
+
 Report = Callable[[str, str, int | None], None]
 """Told who (a target, or "sources"), what is going on, and the simulated time in ns where there is one."""
 
 LARGE = 64 * 1024
 """Frames of at least so many bytes stay in the object store, and only a reference moves."""
-MOST_ACTORS = 100
-"""An actor that has imported torch takes 170 MB: more of them than this are refused."""
 POLL_S = 0.25
 CONNECT_S = 5.0
-
-
-@dataclass(frozen=True)
-class TargetResult:
-    """What a target's actor hands back: the verdict, the method's record and the exported model."""
-
-    accuracy: float
-    macro_f1: float
-    accuracy_target_only: float
-    shortlisted: tuple[str, ...]
-    selected: tuple[str, ...]
-    scores: Mapping[str, float]
-    fusion_weights: Mapping[str, float]
-    curve: tuple[Mapping[str, Any], ...]
-    notes: tuple[str, ...]
-    weights: bytes
-    program: bytes
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """A run: worlds and targets in the scenario's order, and what of it was computed afresh."""
-
-    worlds: tuple[WorldRecord, ...]
-    targets: Mapping[str, TargetResult]
-    all_models_bytes: Mapping[str, int]
-    sources_trained: int
-    sources_cached: int
-
-
-def check_actors(plan: Plan, hosts: Hosts) -> None:
-    """UserError where a run would need more actors at once than a machine carries."""
-    count = _host_count(plan, hosts)
-    if count > MOST_ACTORS:
-        raise UserError(
-            f"{count} host actors are too many for one machine",
-            hint=f"--hosts takes at most {MOST_ACTORS}; left out, each host carries many devices",
-        )
-    if plan.scenario.target.shared_fleet and len(plan.fleets) > MOST_ACTORS:
-        raise UserError(
-            f"{len(plan.fleets)} targets that share a fleet are too many for one machine: each has an actor",
-            hint=f"at most {MOST_ACTORS} targets, or `target.shared_fleet: false`",
-        )
 
 
 def run_plan(
@@ -174,32 +130,15 @@ class _TargetActor:
 
     def result(self) -> TargetResult:
         """Judge the finished target and export its model."""
+        _one_thread()
+        from nodes.observer import observe
+
         key = self._target.history.key("result")
         result: TargetResult | None = self._outcomes.recall(key)
         if result is None:
-            result = self._judged()
+            result = observe(self._target.fitted, self._task, self._examination)
             self._outcomes.record(key, result)
         return result
-
-    def _judged(self) -> TargetResult:
-        _one_thread()
-        from hat_sim.learning.export import export
-        from nodes.observer import judge
-
-        fitted = self._target.fitted
-        verdict = judge(fitted, self._task, self._examination.x, self._examination.y)
-        exported = export(fitted.model, self._examination.x)
-        return TargetResult(
-            **asdict(verdict),
-            shortlisted=fitted.shortlisted,
-            selected=fitted.selected,
-            scores=fitted.scores,
-            fusion_weights=fitted.weights,
-            curve=tuple(asdict(row) for row in fitted.curve),
-            notes=fitted.notes,
-            weights=exported.weights,
-            program=exported.program,
-        )
 
     def _sent(self, step: Step) -> Step:
         if not isinstance(step.next, AskStep):
@@ -260,19 +199,14 @@ class _Run:
         self._plan = plan
         self._report = report
         self._outcomes = outcomes
-        self._lessons = {
-            _key(device): self._lesson(device) for fleet in plan.fleets for device in fleet.sources
-        }
-        count = _host_count(plan, hosts)
-        place = {lesson: n for n, lesson in enumerate(dict.fromkeys(self._lessons.values()))}
-        devices = enumerate(self._lessons.items())
-        at = {key: (n if hosts == "per-device" else place[lesson]) % count for n, (key, lesson) in devices}
+        self._lessons = lessons_of(plan)
+        place = hosts_of(self._lessons, hosts)
         actor: Any = ray.remote(num_cpus=0)(_HostActor)
         self._hosts = [
-            actor.remote(plan.dataset, {key: self._lessons[key] for key in at if at[key] == n})
-            for n in range(count)
+            actor.remote(plan.dataset, {key: self._lessons[key] for key, at in place.items() if at == number})
+            for number in range(max(place.values()) + 1)
         ]
-        self._carrier = {key: self._hosts[n] for key, n in at.items()}
+        self._carrier = {key: self._hosts[number] for key, number in place.items()}
         self._targets: dict[str, Any] = {}
 
     def record(self) -> RunRecord:
@@ -298,12 +232,6 @@ class _Run:
             sources_cached=len(trained) - fresh,
         )
 
-    def _lesson(self, device: Device) -> Lesson:
-        plan, dataset = self._plan, self._plan.dataset
-        description = describe(device.architecture, tuple(dataset.shape), len(dataset.classes))
-        classes = tuple(dataset.classes)
-        return Lesson(device.domain, description, classes, plan.source_recipe, plan.scenario.seed)
-
     def _train(self) -> tuple[dict[Lesson, Any], int]:
         """Every lesson once, the longest first, each by the next host that is free."""
         lessons = list(dict.fromkeys(self._lessons.values()))
@@ -328,7 +256,7 @@ class _Run:
         precision = self._plan.scenario.transfer.weights
         carried: dict[Any, list[str]] = {}
         for device in fleet.sources:
-            carried.setdefault(self._carrier[_key(device)], []).append(_key(device))
+            carried.setdefault(self._carrier[key_of(device)], []).append(key_of(device))
         calls = [host.model_bytes.remote(keys, precision) for host, keys in carried.items()]
         return sum(ray.get(calls))
 
@@ -359,7 +287,7 @@ class _Run:
     def _conductor(self, fleets: Sequence[Fleet]) -> Conductor:
         """One world: the sources of all its fleets, each once, and its targets."""
         sources = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
-        carriers = {name: (self._carrier[_key(device)], _key(device)) for name, device in sources.items()}
+        carriers = {name: (self._carrier[key_of(device)], key_of(device)) for name, device in sources.items()}
         targets = {fleet.target.name: self._join(fleet) for fleet in fleets}
         self._targets |= targets
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
@@ -367,21 +295,11 @@ class _Run:
 
     def _join(self, fleet: Fleet) -> Any:
         """The actor of a fleet's target."""
-        plan, scenario = self._plan, self._plan.scenario
-        shape, classes = tuple(plan.dataset.shape), tuple(plan.dataset.classes)
-        joining = Joining(
-            domain=fleet.target.domain,
-            description=describe(fleet.target.architecture, shape, len(classes)),
-            classes=classes,
-            sources=tuple(device.name for device in fleet.sources),
-            labels_per_class=scenario.target.labels_per_class,
-            recipe=plan.student_recipe,
-            precision=scenario.transfer.weights,
-            seed=scenario.seed,
-        )
+        plan = self._plan
         actor: Any = ray.remote(num_cpus=0)(_TargetActor)
-        threaded = actor.options(max_concurrency=2)
-        return threaded.remote(plan.dataset, joining, scenario.method.name, plan.options, self._outcomes)
+        return actor.options(max_concurrency=2).remote(
+            plan.dataset, joining_of(plan, fleet), plan.scenario.method.name, plan.options, self._outcomes
+        )
 
     def _show_computations(self) -> None:
         calls = {name: actor.doing.remote() for name, actor in self._targets.items()}
@@ -436,16 +354,6 @@ def _no_ray(address: str, error: Exception) -> UserError:
         f"no Ray cluster can be used at {address}: {error}",
         hint="the HOST:PORT that `ray start --head` printed, or leave --address out",
     )
-
-
-def _host_count(plan: Plan, hosts: Hosts) -> int:
-    devices = len({_key(device) for fleet in plan.fleets for device in fleet.sources})
-    return devices if hosts == "per-device" else min(hosts, devices)
-
-
-def _key(device: Device) -> str:
-    """A source device across worlds: fleets of two targets may give it different architectures."""
-    return f"{device.name}/{device.architecture}"
 
 
 def _one_thread() -> None:

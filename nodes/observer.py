@@ -5,15 +5,18 @@ It stands outside of ledger, clock and energy, and nothing that it finds out flo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hat_sim.learning.export import export
 from hat_sim.learning.training import logits_of, macro_f1
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute, Protocol
+from hat_sim.simulation.record import TargetResult
+from nodes.joining import Examination
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,22 @@ def judge(fitted: Fitted, task: Task, x: NDArray[np.float32], y: NDArray[np.int6
     predicted = logits_of(fitted.model, x).argmax(dim=1).numpy()
     alone = logits_of(_without_world(train_alone(task)).model, x).argmax(dim=1).numpy()
     return Verdict(float((predicted == y).mean()), macro_f1(y, predicted), float((alone == y).mean()))
+
+
+def observe(fitted: Fitted, task: Task, examination: Examination) -> TargetResult:
+    """All that is to be known of a finished target: judged on its examination, its model exported."""
+    exported = export(fitted.model, examination.x)
+    return TargetResult(
+        **asdict(judge(fitted, task, examination.x, examination.y)),
+        shortlisted=fitted.shortlisted,
+        selected=fitted.selected,
+        scores=fitted.scores,
+        fusion_weights=fitted.weights,
+        curve=tuple(asdict(row) for row in fitted.curve),
+        notes=fitted.notes,
+        weights=exported.weights,
+        program=exported.program,
+    )
 
 
 def _without_world(protocol: Protocol[Fitted]) -> Fitted:

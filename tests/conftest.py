@@ -8,7 +8,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported; the engine's
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,13 @@ import pytest
 
 if TYPE_CHECKING:
     from hat_sim.data.domain import Dataset
-    from hat_sim.engine import RunRecord
     from hat_sim.methods.base import Fitted, Task
     from hat_sim.preflight import Plan
     from hat_sim.protocol.messages import Precision
     from hat_sim.protocol.steps import Answer, Parcel, Step
     from hat_sim.scenario.fleet import Device, Fleet
     from hat_sim.simulation.conductor import Conductor
-    from hat_sim.simulation.record import WorldRecord
+    from hat_sim.simulation.record import RunRecord, WorldRecord
     from nodes.joining import Examination
 
 Ticket = Callable[[], Any]
@@ -252,14 +251,13 @@ def cluster(session_cache: Path) -> Iterator[None]:
 
 def run_alone(plan: Plan) -> RunRecord:
     """The engine's `run_plan` in this process, one thing after the other; no cache, no Ray."""
-    from hat_sim.engine import RunRecord, TargetResult
     from hat_sim.learning.architectures import describe
-    from hat_sim.learning.export import export
     from hat_sim.simulation.conductor import Conductor
+    from hat_sim.simulation.record import RunRecord
     from nodes.assignments import Joining, Lesson
     from nodes.host import Host, train
     from nodes.joining import task_and_examination
-    from nodes.observer import judge
+    from nodes.observer import observe
     from nodes.target import Target
 
     scenario, dataset = plan.scenario, plan.dataset
@@ -278,20 +276,6 @@ def run_alone(plan: Plan) -> RunRecord:
 
     def answer(host: Host, name: str, frame: bytes) -> Answer:
         return host.answer([(name, frame)])[0]
-
-    def result(task: Task, examination: Examination, fitted: Fitted) -> TargetResult:
-        exported = export(fitted.model, examination.x)
-        return TargetResult(
-            **asdict(judge(fitted, task, examination.x, examination.y)),
-            shortlisted=fitted.shortlisted,
-            selected=fitted.selected,
-            scores=fitted.scores,
-            fusion_weights=fitted.weights,
-            curve=tuple(asdict(row) for row in fitted.curve),
-            notes=fitted.notes,
-            weights=exported.weights,
-            program=exported.program,
-        )
 
     worlds, results, sizes = [], {}, {}
     for fleets in [plan.fleets] if scenario.target.shared_fleet else [(fleet,) for fleet in plan.fleets]:
@@ -317,7 +301,7 @@ def run_alone(plan: Plan) -> RunRecord:
         answers = {name: partial(answer, host, name) for name in sources}
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
         worlds.append(drive(Conductor(devices, list(targets), LocalTransport(answers, targets))))
-        results |= {name: result(*tasks[name], targets[name].fitted) for name in targets}
+        results |= {name: observe(targets[name].fitted, *tasks[name]) for name in targets}
     return RunRecord(tuple(worlds), results, sizes, trained.cache_info().currsize, 0)
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from rich.console import Console
 
@@ -19,12 +19,10 @@ from hat_sim.errors import UserError
 from hat_sim.preflight import Plan, load_checked, prepare
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.scenario.resolved import resolved_scenario
+from hat_sim.simulation.record import TargetResult
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of
 from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder, default_folder
 from hat_sim.simulation.timeline import trace_events
-
-if TYPE_CHECKING:
-    from hat_sim.engine import TargetResult
 
 _PACKAGES = ("torch", "ray", "numpy", "msgpack", "pydantic", "pyarrow")
 

@@ -1,9 +1,10 @@
-"""What a world leaves behind: its ledger, who was busy when, and how long each target took."""
+"""What a run leaves behind: of each world its ledger and times, of each target its model and verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hat_sim.protocol.ledger import LedgerRow
 
@@ -40,3 +41,31 @@ class WorldRecord:
     targets: Mapping[str, TargetTimes]
     compute_j: Mapping[str, float]
     radio_j: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TargetResult:
+    """What is known of a finished target: the observer's verdict, the method's record, the exported model."""
+
+    accuracy: float
+    macro_f1: float
+    accuracy_target_only: float
+    shortlisted: tuple[str, ...]
+    selected: tuple[str, ...]
+    scores: Mapping[str, float]
+    fusion_weights: Mapping[str, float]
+    curve: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...]
+    weights: bytes
+    program: bytes
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run: worlds and targets in the scenario's order, and what of it was computed afresh."""
+
+    worlds: tuple[WorldRecord, ...]
+    targets: Mapping[str, TargetResult]
+    all_models_bytes: Mapping[str, int]
+    sources_trained: int
+    sources_cached: int

@@ -173,10 +173,11 @@ def _caption(target: TargetRecord, groups: Sequence[Mapping[str, Any]]) -> str:
     chosen = [it for it in sources if it.selected]
     shortlisted = sum(it.shortlisted for it in sources)
     moved, by_chosen = sum(it.bytes for it in sources), sum(it.bytes for it in chosen)
+    names = f" ({listed([it.name for it in chosen])})" if chosen else ""
     own = f"{target.name} ({target.own['device']} on {target.own['link']})"
     parts = [
         f"{own} and {counted(len(sources), 'source')}: "
-        f"{shortlisted:,} shortlisted, {len(chosen):,} chosen ({listed([it.name for it in chosen])})."
+        f"{shortlisted:,} shortlisted, {len(chosen):,} chosen{names}."
     ]
     if moved:
         parts.append(

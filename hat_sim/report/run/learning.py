@@ -22,6 +22,7 @@ _SHARES = {
     "alpha": ("alpha", SERIES[2]),
 }
 _LOSSES = {"student_loss": ("student", SERIES[1]), "mixer_loss": ("mixer", ACCENT)}
+_COLOURS = {**dict(_SHARES.values()), STORED: SERIES[3], **dict(_LOSSES.values())}
 
 
 def learning_figures(target: TargetRecord) -> list[Figure]:
@@ -29,23 +30,25 @@ def learning_figures(target: TargetRecord) -> list[Figure]:
     if not target.curve:
         return []
     table = _table(target.curve)
+    shares = [*_points(target.curve, _SHARES), *_events(target.curve)]
+    losses = list(_points(target.curve, _LOSSES))
     return [
         Figure(
             "learning",
             "Learning",
             _learning_caption(target),
-            _share_chart(),
+            _share_chart(_labels(shares)),
             HEIGHT,
-            list(_points(target.curve, _SHARES)) + list(_events(target.curve)),
+            shares,
             table,
         ),
         Figure(
             "losses",
             "Losses",
             _loss_caption(target.curve),
-            _loss_chart(),
+            _loss_chart(_labels(losses)),
             HEIGHT,
-            list(_points(target.curve, _LOSSES)),
+            losses,
             table,
         ),
     ]
@@ -67,7 +70,7 @@ def _events(curve: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 @cache
-def _share_chart() -> dict[str, Any]:
+def _share_chart(labels: tuple[str, ...]) -> dict[str, Any]:
     base = alt.Chart(rows_of())
     lines = (
         base.transform_filter(alt.datum.series != STORED)
@@ -80,10 +83,12 @@ def _share_chart() -> dict[str, Any]:
                 scale=alt.Scale(domain=[0, 1.1], nice=False),
                 axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".0%"),
             ),
-            color=_colour({**_SHARES, STORED: (STORED, SERIES[3])}),
+            color=_colour(labels),
             tooltip=_hover(".3f"),
         )
     )
+    if STORED not in labels:
+        return chart_of(lines)
     events = (
         base.transform_filter(alt.datum.series == STORED)
         .mark_point(shape="triangle-down", filled=True, size=70, opacity=1)
@@ -93,14 +98,14 @@ def _share_chart() -> dict[str, Any]:
 
 
 @cache
-def _loss_chart() -> dict[str, Any]:
+def _loss_chart(labels: tuple[str, ...]) -> dict[str, Any]:
     lines = (
         alt.Chart(rows_of())
         .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=18))
         .encode(
             x=_epochs(),
             y=alt.Y("value:Q", title="loss"),
-            color=_colour(_LOSSES),
+            color=_colour(labels),
             tooltip=_hover(".4f"),
         )
     )
@@ -111,12 +116,17 @@ def _epochs() -> alt.X:
     return alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False))
 
 
-def _colour(series: Mapping[str, tuple[str, str]]) -> alt.Color:
-    labels, colours = zip(*series.values(), strict=True)
+def _labels(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The series that occur, in a fixed order."""
+    found = {row["series"] for row in rows}
+    return tuple(label for label in _COLOURS if label in found)
+
+
+def _colour(labels: tuple[str, ...]) -> alt.Color:
     return alt.Color(
         "series:N",
-        scale=alt.Scale(domain=labels, range=colours),
-        legend=alt.Legend(columns=2, labelLimit=200),
+        scale=alt.Scale(domain=labels, range=[_COLOURS[label] for label in labels]),
+        legend=alt.Legend(columns=2),
     )
 
 

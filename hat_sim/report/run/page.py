@@ -62,7 +62,8 @@ def _answer(run: RunRecord) -> str:
     gain = result["accuracy"] - result["accuracy_target_only"]
     one = len(run.targets) == 1
     who = f"{run.targets[0].domain} reaches" if one else f"{len(run.targets):,} targets reach a mean of"
-    comparison = f"{points(abs(gain))[1:]} {'above' if gain >= 0 else 'below'} training on own labels alone"
+    distance = "as much as" if not gain else f"{points(abs(gain))[1:]} {'above' if gain > 0 else 'below'}"
+    comparison = f"{distance} training on own labels alone"
     saved = "less" if traffic["saving"] >= 0 else "more"
     energy = result["energy_j"]
     return (
