@@ -164,9 +164,18 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a finished run of made-up worlds, one for each target, with `sources` sources in each."""
+    """Writes a finished run of made-up worlds, one for each target, with `sources` sources in each.
 
-    def write(targets: int = 1, sources: int = 11, name: str = "made-up", prefix: str = "source") -> Path:
+    Without `mixer` it is of a method that scores, fuses and mixes nothing.
+    """
+
+    def write(
+        targets: int = 1,
+        sources: int = 11,
+        name: str = "made-up",
+        prefix: str = "source",
+        mixer: bool = True,
+    ) -> Path:
         worlds, outcomes, fleet = [], [], []
         for number in range(1, targets + 1):
             target = f"target-{number}"
@@ -190,8 +199,10 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
         identity = Identity(name, "ab" * 32, 7, "hat")
         folder.begin(identity, {"name": name})
         folder.write_ledger([row for world in worlds for row in world.ledger])
-        folder.write_curves([row for it in outcomes for row in _curve(it.device)])
-        folder.write_fleet(fleet)
+        unknown = {} if mixer else dict.fromkeys(("mixer_loss", "mixer_accuracy", "alpha", "stored"))
+        folder.write_curves([row | unknown for it in outcomes for row in _curve(it.device)])
+        unknown = {} if mixer else dict.fromkeys(("score", "fusion_weight"))
+        folder.write_fleet([row | unknown for row in fleet])
         folder.write_json("timeline.json", trace_events(worlds))
         folder.write_json("result.json", result_of(identity, outcomes, worlds))
         return folder.path

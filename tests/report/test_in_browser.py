@@ -19,11 +19,12 @@ MARKS = f"""{VISIBLE}.map((it) => [it.id, it.querySelectorAll(
 PHONE, DESK = 400, 1200
 
 
-@pytest.fixture(params=["run", "many-targets", "thousand-devices", "sweep", "large-sweep"])
+@pytest.fixture(params=["run", "no-mixer", "many-targets", "thousand-devices", "sweep", "large-sweep"])
 def report(request: pytest.FixtureRequest, run_folder: Callable[..., Path], sweep_folder: Any) -> Path:
     """A report of each size and kind."""
     folder = {
         "run": lambda: run_folder(),
+        "no-mixer": lambda: run_folder(mixer=False),
         "many-targets": lambda: run_folder(targets=30, sources=20),
         "thousand-devices": lambda: run_folder(sources=1000),
         "sweep": lambda: sweep_folder(),

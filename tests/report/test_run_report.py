@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from hat_sim.cli.main import main
@@ -178,15 +177,7 @@ def test_the_timeline_is_cut_where_only_training_is_left(run_folder) -> None:
 
 
 def test_a_method_without_selection_and_mixer_leaves_their_figures_out(run_folder) -> None:
-    folder = run_folder()
-    fleet = pq.read_table(folder / "fleet.parquet")
-    rows = [{**row, "score": None, "fusion_weight": None} for row in fleet.to_pylist()]
-    pq.write_table(fleet.from_pylist(rows, schema=fleet.schema), folder / "fleet.parquet")
-    curves = pq.read_table(folder / "curves.parquet")
-    missing = dict.fromkeys(("mixer_loss", "mixer_accuracy", "alpha", "stored"))
-    rows = [{**row, **missing} for row in curves.to_pylist()]
-    pq.write_table(curves.from_pylist(rows, schema=curves.schema), folder / "curves.parquet")
-    found = figures_of(run_page(read_run(folder)))
+    found = figures_of(run_page(read_run(run_folder(mixer=False))))
     assert "scores" not in found
     assert "weights" not in found
     assert "This method trains no mixer." in found["learning"].caption
