@@ -103,20 +103,24 @@ class _TargetActor:
     def __init__(
         self, dataset: Dataset, joining: Joining, method: str, options: BaseModel, outcomes: Path | None
     ) -> None:
+        self._origin = (dataset, joining, method, options)
+        self._outcomes_folder = outcomes
+        self._doing = ""
+
+    def start(self) -> Step:
+        """Load the data, begin the method; not when the actor is made, for Ray wraps an error of that."""
         _one_thread()
         from hat_sim.learning.outcome_cache import OutcomeCache, origin_of
         from nodes.joining import task_and_examination
         from nodes.replay import NoOutcomes
         from nodes.target import Target
 
+        dataset, joining, method, options = self._origin
         self._task, self._examination = task_and_examination(joining, dataset.load(joining.domain))
-        self._outcomes = NoOutcomes() if outcomes is None else OutcomeCache(outcomes)
+        self._outcomes = OutcomeCache(self._outcomes_folder) if self._outcomes_folder else NoOutcomes()
         protocol = find_method(method).load()
         origin = origin_of(protocol, dataset.digest, joining, method, options)
         self._target = Target(protocol(self._task, options), origin, self._outcomes)
-        self._doing = ""
-
-    def start(self) -> Step:
         return self._sent(self._target.start())
 
     def advance(self, parcels: Mapping[str, Parcel]) -> Step:
