@@ -57,3 +57,16 @@ def test_eleven_actors_draw_no_warning(terminal, live) -> None:
     for noise in ("WARNING", "Warning", "warn", "pid=", "ray::", "worker processes"):
         assert noise not in shown
     assert "run folder: out" in shown
+
+
+FAULTY = OWN_METHOD.replace("return (yield from target_only(task, options))", "yield 1 / 0")
+
+
+@pytest.mark.slow
+def test_a_bug_in_an_actor_is_named_without_a_traceback(process, here) -> None:
+    (here / "beside.py").write_text(FAULTY)
+    ended = process("run", "tiny.yaml", "--out", "out", "--set", "method={name: 'beside:plain'}")
+    assert ended.code == 1
+    assert ended.err.startswith("hat-sim: unexpected ZeroDivisionError: division by zero\n")
+    assert "Traceback" not in ended.err
+    assert len(ended.err.splitlines()) == 2
