@@ -125,8 +125,8 @@ class Live:
 
     def end(self) -> int:
         """Wait for the end; the exit code."""
-        code = self.popen.wait(timeout=60)
-        self._thread.join(timeout=10)
+        code = self.popen.wait(timeout=600)
+        self._thread.join(timeout=60)
         return code
 
     def titles(self) -> list[str]:
