@@ -29,6 +29,7 @@ def contained(stop: Callable[[], object]) -> Iterator[None]:
     A signal that arrives meanwhile is ignored: somebody presses Ctrl-C twice. What is left over is found by
     its environment, which takes a /proc; elsewhere `stop` has to do alone.
     """
+    around = os.environ.get(MARK)
     os.environ[MARK] = uuid.uuid4().hex
     os.environ["SPT_NOENV"] = "1"  # setproctitle, which Ray uses, must not write over the environment
     try:
@@ -39,7 +40,10 @@ def contained(stop: Callable[[], object]) -> Iterator[None]:
                 stop()
             finally:
                 _kill_marked()
-                del os.environ[MARK]
+                if around is None:
+                    del os.environ[MARK]
+                else:
+                    os.environ[MARK] = around
 
 
 @contextmanager

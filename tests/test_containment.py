@@ -69,11 +69,22 @@ def orphan() -> int:
 
 
 def test_an_orphan_in_a_session_of_its_own_ends_with_the_block() -> None:
+    before = os.environ.get(MARK)
     with contained(lambda: None):
         pid = orphan()
         assert is_alive(pid)
     assert wait_until(lambda: not is_alive(pid))
-    assert MARK not in os.environ
+    assert os.environ.get(MARK) == before
+
+
+def test_a_block_within_a_block_ends_its_own_processes_alone() -> None:
+    with contained(lambda: None):
+        outer = orphan()
+        with contained(lambda: None):
+            inner = orphan()
+        assert wait_until(lambda: not is_alive(inner))
+        assert is_alive(outer)
+    assert wait_until(lambda: not is_alive(outer))
 
 
 def test_what_was_there_before_stays() -> None:
