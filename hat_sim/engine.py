@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ Report = Callable[[str, str, int | None], None]
 LARGE = 64 * 1024
 """Frames of at least so many bytes stay in the object store, and only a reference moves."""
 POLL_S = 0.25
+_WORLDS_AT_ONCE = max(2, os.cpu_count() or 1)
+"""So many worlds are conducted side by side; the targets of the first are made before the sources train."""
 CONNECT_S = 5.0
 
 
@@ -106,6 +109,11 @@ class _TargetActor:
         self._origin = (dataset, joining, method, options)
         self._outcomes_folder = outcomes
         self._doing = ""
+
+    def prepare(self) -> None:
+        """Import what `start` needs, while others still train."""
+        for module in ("hat_sim.learning.outcome_cache", "nodes.observer", "nodes.target"):
+            import_module(module)
 
     def start(self) -> Step:
         """Load the data, begin the method; not when the actor is made, for Ray wraps an error of that."""
@@ -212,9 +220,13 @@ class _Run:
         ]
         self._carrier = {key: self._hosts[number] for key, number in place.items()}
         self._targets: dict[str, Any] = {}
+        self._prepared: dict[str, Any] = {}
 
     def record(self) -> RunRecord:
         """Train the sources, conduct every world, and judge every target."""
+        for fleet in self._plan.fleets[:_WORLDS_AT_ONCE]:
+            self._prepared[fleet.target.name] = self._target_actor(fleet)
+            self._prepared[fleet.target.name].prepare.remote()
         trained, fresh = self._train()
         lessons, references = list(trained), list(trained.values())
         ray.get([host.learn.remote(lessons, references) for host in self._hosts])
@@ -269,7 +281,7 @@ class _Run:
         waiting = deque(enumerate(worlds))
         running: dict[int, tuple[Any, _Pending]] = {}
         while waiting or running:
-            while waiting and len(running) < max(2, os.cpu_count() or 1):
+            while waiting and len(running) < _WORLDS_AT_ONCE:
                 number, fleets = waiting.popleft()
                 conductor = self._conductor(fleets).run()
                 running[number] = (conductor, next(conductor))
@@ -292,12 +304,15 @@ class _Run:
         """One world: the sources of all its fleets, each once, and its targets."""
         sources = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
         carriers = {name: (self._carrier[key_of(device)], key_of(device)) for name, device in sources.items()}
-        targets = {fleet.target.name: self._join(fleet) for fleet in fleets}
+        targets = {
+            fleet.target.name: self._prepared.pop(fleet.target.name, None) or self._target_actor(fleet)
+            for fleet in fleets
+        }
         self._targets |= targets
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
         return Conductor(devices, list(targets), _RayTransport(carriers, targets), self._report)
 
-    def _join(self, fleet: Fleet) -> Any:
+    def _target_actor(self, fleet: Fleet) -> Any:
         """The actor of a fleet's target."""
         plan = self._plan
         actor: Any = ray.remote(num_cpus=0)(_TargetActor)
