@@ -29,10 +29,12 @@ DRIVER = """
 import os, signal, subprocess, sys, time
 from hat_sim.containment import abandonable, contained, terminable
 
+# The tests themselves may run where some are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 for number in {ignored}:
     signal.signal(number, signal.SIG_IGN)
-if signal.SIGINT not in {ignored}:  # the tests themselves may run where it is ignored
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def stop():
     print("stopping", flush=True)
