@@ -1,4 +1,8 @@
-"""Accuracy of HaT and its peers on real people, with the traffic that it cost, through `hat-sim run`."""
+"""Accuracy of HaT and its peers on real people, with the traffic that it cost, through `hat-sim run`.
+
+Bytes, saving and simulated time are the simulator's, and the same on every machine. A run that was finished
+before, of the same scenario and code, is only read; the time that this took is then no measure of anything.
+"""
 
 from __future__ import annotations
 

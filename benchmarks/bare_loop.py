@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
+from pydantic import BaseModel
+
 from benchmarks.machine import ROOT
 from hat_sim.data.domain import Dataset
-from hat_sim.learning.architectures import describe
 from hat_sim.methods.hat.options import HatOptions
-from hat_sim.preflight import Plan, load_checked, prepare
+from hat_sim.preflight import load_checked, prepare
 from hat_sim.protocol.effects import Compute
 from nodes.assignments import Joining, Lesson, Trained
+from nodes.casting import joining_of, key_of, lessons_of
 
 SCENARIO = ROOT / "scenarios" / "hapt.yaml"
 PROCESSES = 2
@@ -34,54 +36,24 @@ class Fusion:
 
     dataset: Dataset
     joining: Joining
-    plan: Plan
+    options: BaseModel
     sources: tuple[tuple[str, Lesson, Trained], ...]
 
 
 def main(selected: Sequence[str]) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     plan = prepare(load_checked(SCENARIO))
+    (fleet,) = plan.fleets
     lessons = lessons_of(plan)
     longest_first = sorted(lessons.values(), key=lambda it: -it.description.training_flop)
     with get_context("spawn").Pool(PROCESSES, initializer=_one_thread) as pool:
         work = ((plan.dataset, lesson) for lesson in longest_first)
         trained = dict(pool.imap_unordered(_train, work))
-        chosen = tuple((name, lessons[name], trained[lessons[name]]) for name in selected)
-        fusion = Fusion(plan.dataset, joining_of(plan), plan, chosen)
+        lesson_of = {device.name: lessons[key_of(device)] for device in fleet.sources}
+        chosen = tuple((name, lesson_of[name], trained[lesson_of[name]]) for name in selected)
+        fusion = Fusion(plan.dataset, joining_of(plan, fleet), plan.options, chosen)
         jointly, alone = pool.apply_async(_jointly, [fusion]), pool.apply_async(_alone, [fusion])
         print(f"accuracy {jointly.get()!r} target-only {alone.get()!r}")
-
-
-def lessons_of(plan: Plan) -> dict[str, Lesson]:
-    """The lesson of each source of the plan's one fleet."""
-    (fleet,) = plan.fleets
-    shape, classes = tuple(plan.dataset.shape), tuple(plan.dataset.classes)
-    return {
-        device.name: Lesson(
-            device.domain,
-            describe(device.architecture, shape, len(classes)),
-            classes,
-            plan.source_recipe,
-            plan.scenario.seed,
-        )
-        for device in fleet.sources
-    }
-
-
-def joining_of(plan: Plan) -> Joining:
-    """The joining of the plan's one target."""
-    (fleet,) = plan.fleets
-    classes = tuple(plan.dataset.classes)
-    return Joining(
-        domain=fleet.target.domain,
-        description=describe(fleet.target.architecture, tuple(plan.dataset.shape), len(classes)),
-        classes=classes,
-        sources=tuple(device.name for device in fleet.sources),
-        labels_per_class=plan.scenario.target.labels_per_class,
-        recipe=plan.student_recipe,
-        precision=plan.scenario.transfer.weights,
-        seed=plan.scenario.seed,
-    )
 
 
 def _one_thread() -> None:
@@ -111,9 +83,8 @@ def _jointly(fusion: Fusion) -> float:
         model = empty_model(lesson.description)
         load_weights(model, trained.weights)
         models.append(SourceModel(name, model.eval(), tuple(range(len(lesson.classes))), trained.accuracy))
-    options = fusion.plan.options
-    assert isinstance(options, HatOptions)
-    fitted = _computed(train_jointly(task, options, tuple(models)))
+    assert isinstance(fusion.options, HatOptions)
+    fitted = _computed(train_jointly(task, fusion.options, tuple(models)))
     return accuracy_of(fitted.model, examination.x, examination.y)
 
 
