@@ -46,6 +46,14 @@ def contained(stop: Callable[[], object]) -> Iterator[None]:
                     os.environ[MARK] = around
 
 
+def kill_contained(command: str) -> None:
+    """Within a contained block, kill the processes that it started whose command line holds `command`."""
+    for pid in _marked():
+        with suppress(OSError):
+            if command.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+
 @contextmanager
 def abandonable() -> Iterator[None]:
     """Within a contained block, one that must not be left by the exception of a signal.

@@ -1,113 +1,156 @@
-"""The one file that imports Ray: nodes become actors, and a plan becomes the record of a run.
+"""The one file that imports Ray: nodes become actors, and plans become the records of runs.
 
-Host actors carry many source devices each, and every target has an actor of its own. Large frames travel
-from actor to actor as references; this process sees headers and lengths, and imports no torch.
+Host actors carry many source devices each, and each target has an actor to itself while it is simulated.
+Large frames travel from actor to actor as references; this process sees headers and lengths, and imports no
+torch.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import ray
-from pydantic import BaseModel
 from ray.exceptions import RayTaskError
 
-from hat_sim.containment import abandonable, contained, terminable
-from hat_sim.data.domain import Dataset
+from hat_sim.containment import abandonable, contained, kill_contained, terminable
+from hat_sim.data.domain import Dataset, Domain
 from hat_sim.errors import UserError
 from hat_sim.methods.registry import find_method
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
-from hat_sim.scenario.fleet import Fleet
-from hat_sim.simulation.conductor import Conductor
-from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
-from nodes.assignments import Joining, Lesson, Trained
-from nodes.casting import Hosts, check_actors, hosts_of, joining_of, key_of, lessons_of
+from hat_sim.simulation.record import RunRecord, TargetResult
+from nodes.assignments import Joining, Lesson, Part, Trained
+from nodes.casting import Hosts, check_actors, host_count
+from nodes.staging import Finished, Stage
+from nodes.world import Report
 
-__all__ = ["check_actors", "cluster", "run_plan"]
-
-Report = Callable[[str, str, int | None], None]
-"""Told who (a target, or "sources"), what is going on, and the simulated time in ns where there is one."""
+__all__ = ["check_actors", "cluster", "run_plan", "run_plans"]
 
 LARGE = 64 * 1024
 """Frames of at least so many bytes stay in the object store, and only a reference moves."""
-POLL_S = 0.25
-_WORLDS_AT_ONCE = max(2, os.cpu_count() or 1)
-"""So many worlds are conducted side by side; the targets of the first are made before the sources train."""
 CONNECT_S = 5.0
+_AUTOSCALER = "/autoscaler/_private/monitor.py"
+
+T = TypeVar("T")
 
 
 def run_plan(
     plan: Plan, hosts: Hosts, address: str | None, report: Report, outcomes: Path | None = None
 ) -> RunRecord:
-    """Run every world of a plan on Ray; worlds and targets depend on neither `hosts` nor `address`.
+    """The record of a plan; worlds and targets depend on neither `hosts` nor `address`.
 
     What targets compute is kept in the folder `outcomes`, where one is named, and not computed twice.
     """
-    with cluster(address):
-        try:
-            return _Run(plan, hosts, report, outcomes).record()
-        except RayTaskError as error:
-            raise error.cause from error
+    ended: list[RunRecord | Exception] = []
+    run_plans(
+        [plan],
+        host_count(plan, hosts),
+        address,
+        report,
+        outcomes,
+        lambda place, it: ended.append(it),
+        per_device=hosts == "per-device",
+    )
+    [outcome] = ended
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def run_plans(
+    plans: Iterable[Plan],
+    hosts: int,
+    address: str | None,
+    report: Report,
+    outcomes: Path | None,
+    finished: Finished,
+    per_device: bool = False,
+) -> None:
+    """Run plans side by side on one Ray; each is what `run_plan` makes of it alone.
+
+    The plans are taken one after the other as there is room for them, and `finished` is told of each when it
+    ends. With `per_device` there is one plan, and `hosts` is the number of its source devices.
+    """
+    with cluster(address), _Crew(hosts) as crew:
+
+        async def run() -> None:
+            await Stage(crew, report, per_device, outcomes).run_all(plans, finished)
+
+        asyncio.run(run())
 
 
 class _HostActor:
-    """Many source devices in one process."""
+    """Many source devices in one process; `models` holds references to what lessons came to."""
 
-    def __init__(self, dataset: Dataset, lessons: Mapping[str, Lesson]) -> None:
+    def __init__(self) -> None:
         _one_thread()
         from nodes.host import Host
 
-        self._dataset = dataset
-        self._trained: dict[Lesson, Trained] = {}
-        self._host = Host(lessons, dataset.load, self._trained.__getitem__)
+        self._datasets: dict[str, Dataset] = {}
+        self._lessons: dict[int, Lesson] = {}
+        self._models: dict[Lesson, Any] = {}
+        self._host = Host(self._load, lambda lesson: ray.get(self._models[lesson]))
 
-    def train(self, lesson: Lesson) -> tuple[Trained, bool]:
+    def train(self, lesson: Lesson, dataset: Dataset) -> tuple[Trained, bool]:
         """The outcome of a lesson, and whether it had to be trained for that."""
         from hat_sim.learning import model_cache
         from nodes.host import train
 
         content = (lesson.domain, lesson.description, lesson.recipe, lesson.seed)
-        key = model_cache.key_of(self._dataset.digest, *content)
+        key = model_cache.key_of(dataset.digest, *content)
         cached = model_cache.read(key)
         if cached is not None:
             return Trained(*cached), False
-        trained = train(lesson, self._dataset.load(lesson.domain))
+        trained = train(lesson, dataset.load(lesson.domain))
         model_cache.write(key, trained.weights, trained.accuracy)
         return trained, True
 
-    def learn(self, lessons: Sequence[Lesson], references: Sequence[Any]) -> None:
-        """Take over what any host has trained."""
-        self._trained.update(zip(lessons, ray.get(list(references)), strict=True))
+    def teach(self, lessons: Mapping[int, Lesson], models: Sequence[Any], dataset: Dataset) -> None:
+        self._datasets[dataset.digest] = dataset
+        self._lessons.update(lessons)
+        self._models.update(zip(lessons.values(), models, strict=True))
 
-    def answer(self, requests: Sequence[tuple[str, Parcel]]) -> list[Answer]:
-        asked = [(device, _fetch(parcel)) for device, parcel in requests]
+    def answer(self, requests: Sequence[tuple[int, Parcel]]) -> list[Answer]:
+        asked = [(self._lessons[number], _fetch(parcel)) for number, parcel in requests]
         return [replace(answer, parcel=_store(answer.parcel)) for answer in self._host.answer(asked)]
 
-    def model_bytes(self, devices: Sequence[str], precision: Precision) -> int:
-        return self._host.model_bytes(devices, precision)
+    def model_bytes(self, numbers: Sequence[int], precision: Precision) -> list[int]:
+        return [self._host.model_bytes(self._lessons[number], precision) for number in numbers]
+
+    def examine(self, numbers: Sequence[int], joining: Joining, dataset: Dataset) -> list[float]:
+        from nodes.joining import task_and_examination
+        from nodes.observer import accuracy_of_source
+
+        _, examination = task_and_examination(joining, dataset.load(joining.domain))
+        known = [self._host.knowledge(self._lessons[number]) for number in numbers]
+        return [accuracy_of_source(it, examination) for it in known]
+
+    def train_alone(self, joining: Joining, dataset: Dataset) -> float:
+        from nodes.joining import task_and_examination
+        from nodes.observer import accuracy_alone
+
+        return accuracy_alone(*task_and_examination(joining, dataset.load(joining.domain)))
+
+    def _load(self, lesson: Lesson) -> Domain:
+        return self._datasets[lesson.data].load(lesson.domain)
 
 
 class _TargetActor:
-    """One target; a second thread tells how far its long computations are."""
+    """One target after the other; a second thread tells how far long computations are."""
 
-    def __init__(
-        self, dataset: Dataset, joining: Joining, method: str, options: BaseModel, outcomes: Path | None
-    ) -> None:
-        self._origin = (dataset, joining, method, options)
-        self._outcomes_folder = outcomes
+    def __init__(self) -> None:
         self._doing = ""
 
     def prepare(self) -> None:
@@ -115,20 +158,21 @@ class _TargetActor:
         for module in ("hat_sim.learning.outcome_cache", "nodes.observer", "nodes.target"):
             import_module(module)
 
-    def start(self) -> Step:
-        """Load the data, begin the method; not when the actor is made, for Ray wraps an error of that."""
+    def start(self, part: Part) -> Step:
+        """Load the data, begin the method."""
         _one_thread()
         from hat_sim.learning.outcome_cache import OutcomeCache, origin_of
         from nodes.joining import task_and_examination
         from nodes.replay import NoOutcomes
         from nodes.target import Target
 
-        dataset, joining, method, options = self._origin
-        self._task, self._examination = task_and_examination(joining, dataset.load(joining.domain))
-        self._outcomes = OutcomeCache(self._outcomes_folder) if self._outcomes_folder else NoOutcomes()
-        protocol = find_method(method).load()
-        origin = origin_of(protocol, dataset.digest, joining, method, options)
-        self._target = Target(protocol(self._task, options), origin, self._outcomes)
+        self._doing = ""
+        joining, dataset = part.joining, part.dataset
+        task, self._examination = task_and_examination(joining, dataset.load(joining.domain))
+        self._outcomes = OutcomeCache(part.outcomes) if part.outcomes else NoOutcomes()
+        protocol = find_method(part.method).load()
+        origin = origin_of(protocol, dataset.digest, joining, part.method, part.options)
+        self._target = Target(protocol(task, part.options), origin, self._outcomes)
         return self._sent(self._target.start())
 
     def advance(self, parcels: Mapping[str, Parcel]) -> Step:
@@ -137,7 +181,6 @@ class _TargetActor:
         return self._sent(self._target.advance(frames, self._show))
 
     def doing(self) -> str:
-        """The latest words about the computation under way."""
         return self._doing
 
     def result(self) -> TargetResult:
@@ -148,7 +191,7 @@ class _TargetActor:
         key = self._target.history.key("result")
         result: TargetResult | None = self._outcomes.recall(key)
         if result is None:
-            result = observe(self._target.fitted, self._task, self._examination)
+            result = observe(self._target.fitted, self._examination)
             self._outcomes.record(key, result)
         return result
 
@@ -163,169 +206,109 @@ class _TargetActor:
 
 
 @dataclass(frozen=True)
-class _Pending:
-    """A ticket: references that are awaited together, and what makes a result of their values."""
+class _Result(Generic[T]):
+    """The result of a call under way; an error in an actor is raised as it was there."""
 
-    references: Sequence[Any]
-    combine: Callable[[list[Any]], Any]
+    reference: Any
 
-
-class _RayTransport:
-    """The nodes of one world: which actor carries which device, and the targets' actors."""
-
-    def __init__(self, carriers: Mapping[str, tuple[Any, str]], targets: Mapping[str, Any]) -> None:
-        self._carriers = carriers
-        self._targets = targets
-
-    def start(self, target: str) -> _Pending:
-        return _Pending([self._targets[target].start.remote()], lambda values: values[0])
-
-    def advance(self, target: str, parcels: Mapping[str, Parcel]) -> _Pending:
-        return _Pending([self._targets[target].advance.remote(dict(parcels))], lambda values: values[0])
-
-    def ask(self, requests: Sequence[tuple[str, Parcel]]) -> _Pending:
-        """One call to each host that carries any of the devices."""
-        batches: dict[Any, list[int]] = {}
-        for position, (device, _) in enumerate(requests):
-            batches.setdefault(self._carriers[device][0], []).append(position)
-
-        def in_order(values: list[list[Answer]]) -> list[Answer]:
-            at = {
-                position: answer
-                for positions, answers in zip(batches.values(), values, strict=True)
-                for position, answer in zip(positions, answers, strict=True)
-            }
-            return [at[position] for position in range(len(requests))]
-
-        calls = [
-            host.answer.remote([(self._carriers[requests[p][0]][1], requests[p][1]) for p in positions])
-            for host, positions in batches.items()
-        ]
-        return _Pending(calls, in_order)
+    def __await__(self) -> Generator[Any, None, T]:
+        try:
+            result: T = yield from self.reference.__await__()
+        except RayTaskError as error:
+            raise error.cause from error
+        return result
 
 
-class _Run:
-    """One run while Ray is up."""
+class _Host:
+    """A host actor; `models` holds references to what lessons came to, for all hosts."""
 
-    def __init__(self, plan: Plan, hosts: Hosts, report: Report, outcomes: Path | None) -> None:
-        self._plan = plan
-        self._report = report
-        self._outcomes = outcomes
-        self._lessons = lessons_of(plan)
-        place = hosts_of(self._lessons, hosts)
-        actor: Any = ray.remote(num_cpus=0)(_HostActor)
-        self._hosts = [
-            actor.remote(plan.dataset, {key: self._lessons[key] for key, at in place.items() if at == number})
-            for number in range(max(place.values()) + 1)
-        ]
-        self._carrier = {key: self._hosts[number] for key, number in place.items()}
-        self._targets: dict[str, Any] = {}
-        self._prepared: dict[str, Any] = {}
+    def __init__(self, actor: Any, models: dict[int, Any]) -> None:
+        self._actor = actor
+        self._models = models
 
-    def record(self) -> RunRecord:
-        """Train the sources, conduct every world, and judge every target."""
-        for fleet in self._plan.fleets[:_WORLDS_AT_ONCE]:
-            self._prepared[fleet.target.name] = self._target_actor(fleet)
-            self._prepared[fleet.target.name].prepare.remote()
-        trained, fresh = self._train()
-        lessons, references = list(trained), list(trained.values())
-        ray.get([host.learn.remote(lessons, references) for host in self._hosts])
-        fleets = {fleet.target.name: fleet for fleet in self._plan.fleets}
-        worlds = [tuple(fleets)] if self._plan.scenario.target.shared_fleet else [(name,) for name in fleets]
-        sizes = {name: self._all_models_bytes(fleet) for name, fleet in fleets.items()}
-        records: dict[int, WorldRecord] = {}
-        results: dict[str, TargetResult] = {}
-        for number, record in self._conduct([[fleets[name] for name in world] for world in worlds]):
-            records[number] = record
-            for target in record.targets:
-                results[target] = ray.get(self._targets[target].result.remote())
-                ray.kill(self._targets.pop(target))
-        return RunRecord(
-            worlds=tuple(records[number] for number in range(len(worlds))),
-            targets={name: results[name] for name in fleets},
-            all_models_bytes=sizes,
-            sources_trained=fresh,
-            sources_cached=len(trained) - fresh,
-        )
+    def train(self, number: int, lesson: Lesson, dataset: Dataset) -> _Result[bool]:
+        call = self._actor.train.options(num_returns=2)
+        self._models[number], is_fresh = call.remote(lesson, dataset)
+        return _Result(is_fresh)
 
-    def _train(self) -> tuple[dict[Lesson, Any], int]:
-        """Every lesson once, the longest first, each by the next host that is free."""
-        lessons = list(dict.fromkeys(self._lessons.values()))
-        waiting = deque(sorted(lessons, key=lambda it: -it.description.training_flop))
-        idle = deque(self._hosts)
-        running: dict[Any, Any] = {}
-        references: dict[Lesson, Any] = {}
-        fresh = 0
-        while waiting or running:
-            while waiting and idle:
-                lesson, host = waiting.popleft(), idle.popleft()
-                references[lesson], is_fresh = host.train.options(num_returns=2).remote(lesson)
-                running[is_fresh] = host
-            finished, _ = ray.wait(list(running), num_returns=1)
-            fresh += ray.get(finished[0])
-            idle.append(running.pop(finished[0]))
-            done = len(references) - len(running)
-            self._report("sources", f"{done}/{len(lessons)} models ready, {fresh} trained", None)
-        return {lesson: references[lesson] for lesson in lessons}, fresh
+    def teach(self, lessons: Mapping[int, Lesson], dataset: Dataset) -> _Result[None]:
+        models = [self._models[number] for number in lessons]
+        return _Result(self._actor.teach.remote(dict(lessons), models, dataset))
 
-    def _all_models_bytes(self, fleet: Fleet) -> int:
-        precision = self._plan.scenario.transfer.weights
-        carried: dict[Any, list[str]] = {}
-        for device in fleet.sources:
-            carried.setdefault(self._carrier[key_of(device)], []).append(key_of(device))
-        calls = [host.model_bytes.remote(keys, precision) for host, keys in carried.items()]
-        return sum(ray.get(calls))
+    def answer(self, requests: Sequence[tuple[int, Parcel]]) -> _Result[list[Answer]]:
+        return _Result(self._actor.answer.remote(requests))
 
-    def _conduct(self, worlds: Sequence[Sequence[Fleet]]) -> Iterator[tuple[int, WorldRecord]]:
-        """Every world's record as it ends; as many worlds at once as there are processors."""
-        waiting = deque(enumerate(worlds))
-        running: dict[int, tuple[Any, _Pending]] = {}
-        while waiting or running:
-            while waiting and len(running) < _WORLDS_AT_ONCE:
-                number, fleets = waiting.popleft()
-                conductor = self._conductor(fleets).run()
-                running[number] = (conductor, next(conductor))
-            unfinished = [reference for _, pending in running.values() for reference in pending.references]
-            _, late = ray.wait(unfinished, num_returns=len(unfinished), timeout=0)
-            if len(late) == len(unfinished):
-                _, late = ray.wait(unfinished, num_returns=1, timeout=POLL_S)
-                self._show_computations()
-            for number, (conductor, pending) in list(running.items()):
-                if any(reference in late for reference in pending.references):
-                    continue
-                try:
-                    value = pending.combine(ray.get(list(pending.references)))
-                    running[number] = (conductor, conductor.send(value))
-                except StopIteration as end:
-                    del running[number]
-                    yield number, end.value
+    def model_bytes(self, numbers: Sequence[int], precision: Precision) -> _Result[list[int]]:
+        return _Result(self._actor.model_bytes.remote(numbers, precision))
 
-    def _conductor(self, fleets: Sequence[Fleet]) -> Conductor:
-        """One world: the sources of all its fleets, each once, and its targets."""
-        sources = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
-        carriers = {name: (self._carrier[key_of(device)], key_of(device)) for name, device in sources.items()}
-        targets = {
-            fleet.target.name: self._prepared.pop(fleet.target.name, None) or self._target_actor(fleet)
-            for fleet in fleets
-        }
-        self._targets |= targets
-        devices = [*sources.values(), *(fleet.target for fleet in fleets)]
-        return Conductor(devices, list(targets), _RayTransport(carriers, targets), self._report)
+    def examine(self, numbers: Sequence[int], joining: Joining, dataset: Dataset) -> _Result[list[float]]:
+        return _Result(self._actor.examine.remote(numbers, joining, dataset))
 
-    def _target_actor(self, fleet: Fleet) -> Any:
-        """The actor of a fleet's target."""
-        plan = self._plan
+    def train_alone(self, joining: Joining, dataset: Dataset) -> _Result[float]:
+        return _Result(self._actor.train_alone.remote(joining, dataset))
+
+
+class _Seat:
+    """A target actor."""
+
+    def __init__(self) -> None:
         actor: Any = ray.remote(num_cpus=0)(_TargetActor)
-        return actor.options(max_concurrency=2).remote(
-            plan.dataset, joining_of(plan, fleet), plan.scenario.method.name, plan.options, self._outcomes
-        )
+        self.actor = actor.options(max_concurrency=2).remote()
+        self.actor.prepare.remote()
 
-    def _show_computations(self) -> None:
-        calls = {name: actor.doing.remote() for name, actor in self._targets.items()}
-        for name, call in calls.items():
-            ready, _ = ray.wait([call], timeout=POLL_S)
-            if ready and (doing := ray.get(call)):
-                self._report(name, doing, None)
+    def start(self, part: Part) -> _Result[Step]:
+        return _Result(self.actor.start.remote(part))
+
+    def advance(self, parcels: Mapping[str, Parcel]) -> _Result[Step]:
+        return _Result(self.actor.advance.remote(dict(parcels)))
+
+    def doing(self) -> _Result[str]:
+        return _Result(self.actor.doing.remote())
+
+    def result(self) -> _Result[TargetResult]:
+        return _Result(self.actor.result.remote())
+
+
+class _Crew:
+    """The actors of a session, which end with it."""
+
+    def __init__(self, hosts: int) -> None:
+        actor: Any = ray.remote(num_cpus=0)(_HostActor)
+        models: dict[int, Any] = {}
+        self._actors = [actor.remote() for _ in range(hosts)]
+        self.hosts = [_Host(it, models) for it in self._actors]
+        self.worlds_at_once = max(2, os.cpu_count() or 1)
+        self._idle: list[_Seat] = []
+        self._made = 0
+
+    def __enter__(self) -> _Crew:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for actor in [*self._actors, *(seat.actor for seat in self._idle)]:
+            ray.kill(actor)
+
+    def prepare(self, seats: int) -> None:
+        while self._made < seats:
+            self._idle.append(self._new_seat())
+
+    @contextmanager
+    def seats(self, targets: Sequence[str]) -> Iterator[dict[str, _Seat]]:
+        taken = {name: self._idle.pop() if self._idle else self._new_seat() for name in targets}
+        kept = 0
+        try:
+            yield taken
+            kept = max(0, self.worlds_at_once - len(self._idle))
+        finally:
+            seats = list(taken.values())
+            self._idle += seats[:kept]
+            for seat in seats[kept:]:
+                ray.kill(seat.actor)
+                self._made -= 1
+
+    def _new_seat(self) -> _Seat:
+        self._made += 1
+        return _Seat()
 
 
 @contextmanager
@@ -346,7 +329,7 @@ def cluster(address: str | None) -> Iterator[None]:
     if address is not None and ":" in address:
         _check_reachable(address)
     local: dict[str, Any] = {} if address else {"num_cpus": os.cpu_count(), "include_dashboard": False}
-    with ThreadPoolExecutor(1) as starter, contained(ray.shutdown):
+    with ThreadPoolExecutor(1) as starter, contained(_stop):
         with abandonable():
             start = partial(ray.init, address or "local", logging_level=logging.ERROR, log_to_driver=False)
             try:
@@ -357,6 +340,12 @@ def cluster(address: str | None) -> Iterator[None]:
                 raise _no_ray(address, error) from None
         with terminable():
             yield
+
+
+def _stop() -> None:
+    """Stop Ray without its autoscaler, which is of no use here, deaf to SIGTERM, and waited for a second."""
+    kill_contained(_AUTOSCALER)
+    ray.shutdown()
 
 
 def _check_reachable(address: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
+from hat_sim.data.domain import Dataset
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
 from hat_sim.protocol.messages import Precision
@@ -14,8 +17,12 @@ from hat_sim.protocol.messages import Precision
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a source model is a function of; devices of one lesson share the model. `seed` is the run's."""
+    """What a source model is a function of; devices of one lesson share the model.
 
+    `data` is the digest of the dataset and `seed` the run's.
+    """
+
+    data: str
     domain: str
     description: Description
     classes: tuple[str, ...]
@@ -43,3 +50,17 @@ class Joining:
     recipe: StudentRecipe
     precision: Precision
     seed: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a target plays: its joining, to which data, under which method.
+
+    What it computes is kept in the folder `outcomes`, where one is named, and not computed twice.
+    """
+
+    dataset: Dataset
+    joining: Joining
+    method: str
+    options: BaseModel
+    outcomes: Path | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from hat_sim.errors import UserError
@@ -19,7 +18,7 @@ MOST_ACTORS = 100
 
 def check_actors(plan: Plan, hosts: Hosts) -> None:
     """UserError where a run would need more actors at once than a machine carries."""
-    count = len(set(hosts_of(lessons_of(plan), hosts).values()))
+    count = host_count(plan, hosts)
     if count > MOST_ACTORS:
         raise UserError(
             f"{count} host actors are too many for one machine",
@@ -42,6 +41,7 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
     classes = tuple(plan.dataset.classes)
     return {
         key_of(device): Lesson(
+            data=plan.dataset.digest,
             domain=device.domain,
             description=_description(plan, device),
             classes=classes,
@@ -53,12 +53,10 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
     }
 
 
-def hosts_of(lessons: Mapping[str, Lesson], hosts: Hosts) -> dict[str, int]:
-    """The number of each device's host; devices of one lesson share one, unless each has its own."""
-    if hosts == "per-device":
-        return {key: number for number, key in enumerate(lessons)}
-    number = {lesson: place for place, lesson in enumerate(dict.fromkeys(lessons.values()))}
-    return {key: number[lesson] % hosts for key, lesson in lessons.items()}
+def host_count(plan: Plan, hosts: Hosts) -> int:
+    """The number of processes for the sources: no more than there are models to carry, or devices."""
+    lessons = lessons_of(plan)
+    return len(lessons) if hosts == "per-device" else min(hosts, len(set(lessons.values())))
 
 
 def joining_of(plan: Plan, fleet: Fleet) -> Joining:

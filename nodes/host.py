@@ -1,8 +1,9 @@
-"""A host: many source devices in one process, and the training of their models before t = 0."""
+"""A host: the source devices of one process, and the training of their models before t = 0."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,6 +17,11 @@ from hat_sim.protocol.steps import Answer
 from hat_sim.seeding import derive_seed
 from nodes.assignments import Lesson, Trained
 from nodes.source import Knowledge, Source
+
+MOST_KNOWN = 500
+"""So many sources are kept ready; one that was not asked for longest is built again when it is."""
+MOST_ANSWER_BYTES = 64 * 1024 * 1024
+"""So many bytes of answers are kept, for a run or sweep asks the same of a source again and again."""
 
 
 def train(lesson: Lesson, domain: Domain) -> Trained:
@@ -35,54 +41,56 @@ def train(lesson: Lesson, domain: Domain) -> Trained:
 
 
 class Host:
-    """Source devices by name; `load` gives a domain and `trained` the outcome of a lesson, when needed."""
+    """Sources by their lessons; `load` gives a lesson's domain and `trained` its outcome, when needed.
 
-    def __init__(
-        self,
-        lessons: Mapping[str, Lesson],
-        load: Callable[[str], Domain],
-        trained: Callable[[Lesson], Trained],
-    ) -> None:
-        self._lessons = lessons
+    Devices of one lesson are one source here: an answer is a pure function of lesson and frame.
+    """
+
+    def __init__(self, load: Callable[[Lesson], Domain], trained: Callable[[Lesson], Trained]) -> None:
         self._load = load
         self._trained = trained
-        self._knowledge: dict[Lesson, Knowledge] = {}
+        self._known: OrderedDict[Lesson, Knowledge] = OrderedDict()
+        self._answers: OrderedDict[tuple[Lesson, bytes], Answer] = OrderedDict()
+        self._answer_bytes = 0
 
-    def answer(self, requests: Sequence[tuple[str, bytes]]) -> list[Answer]:
-        """The answers to requests, each a device's name and a frame, in their order.
+    def answer(self, requests: Sequence[tuple[Lesson, bytes]]) -> list[Answer]:
+        """The answers to requests, each a source's lesson and a frame, in their order."""
+        return [self._answer(lesson, frame) for lesson, frame in requests]
 
-        An answer is a pure function of lesson and frame, so devices of one lesson share it in a batch.
-        """
-        found: dict[tuple[Lesson, bytes], Answer] = {}
-        answers = []
-        for device, frame in requests:
-            asked = (self._lessons[device], frame)
-            if asked not in found:
-                found[asked] = Source(self._know(asked[0])).answer(frame)
-            answers.append(found[asked])
-        return answers
+    def model_bytes(self, lesson: Lesson, precision: Precision) -> int:
+        """What sending the whole model would cost."""
+        return Source(self.knowledge(lesson)).model_bytes(precision)
 
-    def model_bytes(self, devices: Sequence[str], precision: Precision) -> int:
-        """What sending the whole model of each device would cost, frame by frame."""
-        size = {
-            lesson: Source(self._know(lesson)).model_bytes(precision)
-            for lesson in {self._lessons[device]: None for device in devices}
-        }
-        return sum(size[self._lessons[device]] for device in devices)
+    def knowledge(self, lesson: Lesson) -> Knowledge:
+        """What a source of this lesson knows."""
+        if lesson in self._known:
+            self._known.move_to_end(lesson)
+            return self._known[lesson]
+        if len(self._known) >= MOST_KNOWN:
+            self._known.popitem(last=False)
+        domain = self._load(lesson)
+        part = split_source(domain, lesson.seed).train
+        trained = self._trained(lesson)
+        model = empty_model(lesson.description)
+        load_weights(model, trained.weights)
+        outputs = np.unique(domain.y[part]).tolist()
+        self._known[lesson] = Knowledge(
+            domain.x[part],
+            domain.y[part],
+            lesson.classes,
+            narrowed(model.eval(), outputs),
+            trained.accuracy,
+        )
+        return self._known[lesson]
 
-    def _know(self, lesson: Lesson) -> Knowledge:
-        if lesson not in self._knowledge:
-            domain = self._load(lesson.domain)
-            part = split_source(domain, lesson.seed).train
-            trained = self._trained(lesson)
-            model = empty_model(lesson.description)
-            load_weights(model, trained.weights)
-            known = np.unique(domain.y[part]).tolist()
-            self._knowledge[lesson] = Knowledge(
-                domain.x[part],
-                domain.y[part],
-                lesson.classes,
-                narrowed(model.eval(), known),
-                trained.accuracy,
-            )
-        return self._knowledge[lesson]
+    def _answer(self, lesson: Lesson, frame: bytes) -> Answer:
+        asked = (lesson, frame)
+        if asked in self._answers:
+            self._answers.move_to_end(asked)
+            return self._answers[asked]
+        answer = self._answers[asked] = Source(self.knowledge(lesson)).answer(frame)
+        self._answer_bytes += len(frame) + answer.parcel.length
+        while self._answer_bytes > MOST_ANSWER_BYTES:
+            (_, frame), oldest = self._answers.popitem(last=False)
+            self._answer_bytes -= len(frame) + oldest.parcel.length
+        return answer

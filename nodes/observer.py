@@ -5,50 +5,50 @@ It stands outside of ledger, clock and energy, and nothing that it finds out flo
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hat_sim.learning.export import export
-from hat_sim.learning.training import logits_of, macro_f1
+from hat_sim.learning.training import accuracy_of, logits_of, macro_f1
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute, Protocol
 from hat_sim.simulation.record import TargetResult
 from nodes.joining import Examination
+from nodes.source import Knowledge
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Test accuracy and macro-F1 of a method's model, and the accuracy of the student trained alone."""
-
-    accuracy: float
-    macro_f1: float
-    accuracy_target_only: float
-
-
-def judge(fitted: Fitted, task: Task, x: NDArray[np.float32], y: NDArray[np.int64]) -> Verdict:
-    """Measure on test samples `x` (samples, *shape) with labels `y` (samples,)."""
-    predicted = logits_of(fitted.model, x).argmax(dim=1).numpy()
-    alone = logits_of(_without_world(train_alone(task)).model, x).argmax(dim=1).numpy()
-    return Verdict(float((predicted == y).mean()), macro_f1(y, predicted), float((alone == y).mean()))
-
-
-def observe(fitted: Fitted, task: Task, examination: Examination) -> TargetResult:
+def observe(fitted: Fitted, examination: Examination) -> TargetResult:
     """All that is to be known of a finished target: judged on its examination, its model exported."""
+    predicted = logits_of(fitted.model, examination.x).argmax(dim=1).numpy()
     exported = export(fitted.model, examination.x)
     return TargetResult(
-        **asdict(judge(fitted, task, examination.x, examination.y)),
+        accuracy=float((predicted == examination.y).mean()),
+        macro_f1=macro_f1(examination.y, predicted),
         shortlisted=fitted.shortlisted,
         selected=fitted.selected,
         scores=fitted.scores,
         fusion_weights=fitted.weights,
+        class_weights=fitted.class_weights,
         curve=tuple(asdict(row) for row in fitted.curve),
         notes=fitted.notes,
         weights=exported.weights,
         program=exported.program,
     )
+
+
+def accuracy_alone(task: Task, examination: Examination) -> float:
+    """Test accuracy of the same student that was trained on its labels alone."""
+    fitted = _without_world(train_alone(task))
+    return accuracy_of(fitted.model, examination.x, examination.y)
+
+
+def accuracy_of_source(knowledge: Knowledge, examination: Examination) -> float:
+    """Test accuracy that a source's model has on the target as it comes, without any training there."""
+    outputs = logits_of(knowledge.model, examination.x).argmax(dim=1).numpy()
+    predicted = np.array(knowledge.known)[outputs]
+    return float((predicted == examination.y).mean())
 
 
 def _without_world(protocol: Protocol[Fitted]) -> Fitted:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hat_sim.methods.base import Fitted, Task
     from hat_sim.preflight import Plan
     from hat_sim.protocol.messages import Precision
-    from hat_sim.protocol.steps import Answer, Parcel, Step
+    from hat_sim.protocol.steps import Answer, ComputeStep, Parcel, Step
     from hat_sim.scenario.fleet import Device, Fleet
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import RunRecord, WorldRecord
@@ -51,6 +51,9 @@ class LocalTransport:
     def advance(self, target: str, parcels: Mapping[str, Parcel]) -> Ticket:
         frames = {name: parcel.content for name, parcel in parcels.items()}
         return lambda: self._step(self._targets[target].advance(frames, lambda doing: None))
+
+    def compute(self, target: str, work: ComputeStep) -> Ticket:
+        return self.advance(target, {})
 
     def ask(self, requests: Sequence[tuple[str, Parcel]]) -> Ticket:
         def answers() -> list[Answer]:
@@ -177,7 +180,7 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
 
         def lesson(device: Device) -> Lesson:
             description = describe(device.architecture, shape, len(classes))
-            return Lesson(device.domain, description, classes, SourceRecipe(epochs, 32), seed)
+            return Lesson(dataset.digest, device.domain, description, classes, SourceRecipe(epochs, 32), seed)
 
         def joining(fleet: Fleet) -> Joining:
             description = describe(fleet.target.architecture, shape, len(classes))
@@ -186,10 +189,10 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
 
         sources = {device.name: device for fleet in fleets for device in fleet.sources}
         lessons = {name: lesson(device) for name, device in sources.items()}
-        host = Host(lessons, dataset.load, partial(trained, dataset))
+        host = Host(lambda it: dataset.load(it.domain), partial(trained, dataset))
 
         def answer(device: str, frame: bytes) -> Answer:
-            return tampered(device, host.answer([(device, frame)])[0])
+            return tampered(device, host.answer([(lessons[device], frame)])[0])
 
         chosen = METHODS[method]
         settings = chosen.options.model_validate(options)
@@ -203,7 +206,7 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
         record = drive(Conductor(devices, list(targets), nodes))
         fitted = {name: target.fitted for name, target in targets.items()}
-        size = host.model_bytes(list(sources), precision)
+        size = sum(host.model_bytes(lessons[name], precision) for name in sources)
         return LocalWorld(record, fitted, tasks, examinations, nodes.frames, size)
 
     yield run
@@ -253,11 +256,11 @@ def run_alone(plan: Plan) -> RunRecord:
     """The engine's `run_plan` in this process, one thing after the other; no cache, no Ray."""
     from hat_sim.learning.architectures import describe
     from hat_sim.simulation.conductor import Conductor
-    from hat_sim.simulation.record import RunRecord
+    from hat_sim.simulation.record import Hindsight, RunRecord
     from nodes.assignments import Joining, Lesson
     from nodes.host import Host, train
     from nodes.joining import task_and_examination
-    from nodes.observer import observe
+    from nodes.observer import accuracy_alone, accuracy_of_source, observe
     from nodes.target import Target
 
     scenario, dataset = plan.scenario, plan.dataset
@@ -267,20 +270,18 @@ def run_alone(plan: Plan) -> RunRecord:
     def description(device: Device) -> Any:
         return describe(device.architecture, shape, len(classes))
 
-    def host_of(devices: Sequence[Device]) -> Host:
-        lessons = {
-            it.name: Lesson(it.domain, description(it), classes, plan.source_recipe, scenario.seed)
-            for it in devices
-        }
-        return Host(lessons, dataset.load, trained)
+    def lesson(device: Device) -> Lesson:
+        domain, recipe = device.domain, plan.source_recipe
+        return Lesson(dataset.digest, domain, description(device), classes, recipe, scenario.seed)
 
-    def answer(host: Host, name: str, frame: bytes) -> Answer:
-        return host.answer([(name, frame)])[0]
+    host = Host(lambda lesson: dataset.load(lesson.domain), trained)
 
-    worlds, results, sizes = [], {}, {}
+    def answer(device: Device, frame: bytes) -> Answer:
+        return host.answer([(lesson(device), frame)])[0]
+
+    worlds, results, hindsight, sizes = [], {}, {}, {}
     for fleets in [plan.fleets] if scenario.target.shared_fleet else [(fleet,) for fleet in plan.fleets]:
         sources = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
-        host = host_of(tuple(sources.values()))
         tasks, targets = {}, {}
         for fleet in fleets:
             target = fleet.target
@@ -296,13 +297,19 @@ def run_alone(plan: Plan) -> RunRecord:
             )
             tasks[target.name] = task_and_examination(joining, dataset.load(target.domain))
             targets[target.name] = Target(plan.method.load()(tasks[target.name][0], plan.options))
-            names = [device.name for device in fleet.sources]
-            sizes[target.name] = host_of(fleet.sources).model_bytes(names, scenario.transfer.weights)
-        answers = {name: partial(answer, host, name) for name in sources}
+            precision = scenario.transfer.weights
+            sizes[target.name] = sum(host.model_bytes(lesson(it), precision) for it in fleet.sources)
+            task, examination = tasks[target.name]
+            known = {it.name: host.knowledge(lesson(it)) for it in fleet.sources}
+            hindsight[target.name] = Hindsight(
+                accuracy_alone(task, examination),
+                {name: accuracy_of_source(it, examination) for name, it in known.items()},
+            )
+        answers = {name: partial(answer, device) for name, device in sources.items()}
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
         worlds.append(drive(Conductor(devices, list(targets), LocalTransport(answers, targets))))
-        results |= {name: observe(targets[name].fitted, *tasks[name]) for name in targets}
-    return RunRecord(tuple(worlds), results, sizes, trained.cache_info().currsize, 0)
+        results |= {name: observe(targets[name].fitted, tasks[name][1]) for name in targets}
+    return RunRecord(tuple(worlds), results, hindsight, sizes, trained.cache_info().currsize, 0)
 
 
 @contextmanager

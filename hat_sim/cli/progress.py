@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ Report = Callable[[str, str, int | None], None]
 
 MOST_ROWS = 12
 NS_PER_S = 1_000_000_000
+_COUNT = re.compile(r"(\d+)/(\d+)")
 
 
 @contextmanager
@@ -67,5 +69,5 @@ class _Display:
 
 def _is_last_step(doing: str) -> bool:
     """Whether words such as `3/29 models ready` count their last step, or count none at all."""
-    done, slash, rest = doing.partition(" ")[0].partition("/")
-    return not slash or done == rest
+    count = _COUNT.search(doing)
+    return count is None or count[1] == count[2]

@@ -70,8 +70,9 @@ class CurveRow:
 class Fitted:
     """What a method leaves on the target: a model, and the record of how it came to be.
 
-    `scores` are those by which sources were ranked, `weights` the mean weight of each in the fusion,
-    `notes` say in words what the user should know, such as that no source could be used.
+    `scores` are those by which sources were ranked, `weights` the mean weight of each in the fusion and
+    `class_weights` the same over the samples that the fusion takes for each class, by its index; `notes` say
+    in words what the user should know, such as that no source could be used.
     """
 
     model: Classifier
@@ -80,4 +81,5 @@ class Fitted:
     curve: tuple[CurveRow, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
+    class_weights: dict[str, dict[int, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

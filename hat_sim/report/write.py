@@ -11,8 +11,7 @@ from hat_sim.report.run.record import read_run
 from hat_sim.report.sweep.page import sweep_page
 from hat_sim.report.sweep.record import SWEEP, read_sweep
 from hat_sim.report.vega import write_images
-
-REPORT = "report.html"
+from hat_sim.simulation.run_folder import REPORT
 
 
 def write_report(folder: Path, out: Path | None = None, images: Path | None = None) -> list[Path]:

@@ -121,7 +121,7 @@ class Conductor:
         self._report(target, f"{work.phase}: {work.label}", self._clock.now_ns)
         end_ns = self._occupy(target, work.label, work.phase, work.flop)
         self._spend(target, work.phase, end_ns - self._clock.now_ns)
-        ticket = self._transport.advance(target, {})
+        ticket = self._transport.compute(target, work)
         self._clock.schedule(end_ns, partial(self._resume, target, ticket, None))
 
     def _ask(self, target: str, ask: AskStep) -> None:

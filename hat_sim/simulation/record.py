@@ -45,19 +45,35 @@ class WorldRecord:
 
 @dataclass(frozen=True)
 class TargetResult:
-    """What is known of a finished target: the observer's verdict, the method's record, the exported model."""
+    """What is known of a finished target: its verdict on test data, the method's record, the exported model.
+
+    `class_weights` holds, for each source that was fused, its mean weight over the samples that the fusion
+    takes for a class, by the class's index.
+    """
 
     accuracy: float
     macro_f1: float
-    accuracy_target_only: float
     shortlisted: tuple[str, ...]
     selected: tuple[str, ...]
     scores: Mapping[str, float]
     fusion_weights: Mapping[str, float]
+    class_weights: Mapping[str, Mapping[int, float]]
     curve: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
     weights: bytes
     program: bytes
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """What nobody in the world knows of a target: test accuracies without the method.
+
+    `alone` is that of the same student trained on its labels alone, `sources` that of each source's model as
+    it comes.
+    """
+
+    alone: float
+    sources: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,7 @@ class RunRecord:
 
     worlds: tuple[WorldRecord, ...]
     targets: Mapping[str, TargetResult]
+    hindsight: Mapping[str, Hindsight]
     all_models_bytes: Mapping[str, int]
     sources_trained: int
     sources_cached: int

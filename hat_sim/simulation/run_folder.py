@@ -24,7 +24,8 @@ from hat_sim.protocol.ledger import COLUMNS, LedgerRow
 from hat_sim.simulation.result import Identity
 
 SCENARIO, RESULT, LEDGER, TIMELINE = "scenario.yaml", "result.json", "ledger.parquet", "timeline.json"
-CURVES, FLEET, ENVIRONMENT = "curves.parquet", "fleet.parquet", "environment.json"
+CURVES, FLEET, FUSION = "curves.parquet", "fleet.parquet", "fusion.parquet"
+ENVIRONMENT, REPORT = "environment.json", "report.html"
 MODELS = "model"
 OUTCOMES = ".outcomes"
 """What targets have computed, until the run is finished: `--resume` goes on from there."""
@@ -60,7 +61,11 @@ FLEET_SCHEMA = pa.schema(
         ("score", pa.float64()),
         ("selected", pa.bool_()),
         ("fusion_weight", pa.float64()),
+        ("accuracy_on_target", pa.float64()),
     ]
+)
+FUSION_SCHEMA = pa.schema(
+    [("target", pa.string()), ("source", pa.string()), ("class", pa.string()), ("weight", pa.float64())]
 )
 
 
@@ -111,7 +116,7 @@ class RunFolder:
         except OSError as error:
             what = f"{self.path} cannot be made: {error.strerror}"
             raise UserError(what, hint="name another folder with --out") from None
-        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, ENVIRONMENT):
+        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, FUSION, ENVIRONMENT, REPORT):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / MODELS, ignore_errors=True)
         if not resume:
@@ -132,6 +137,10 @@ class RunFolder:
     def write_fleet(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each target and device of its world, the target itself first."""
         self._write_table(FLEET, pa.Table.from_pylist(list(rows), schema=FLEET_SCHEMA))
+
+    def write_fusion(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """A row for each source that was fused and each class that the fusion took samples for."""
+        self._write_table(FUSION, pa.Table.from_pylist(list(rows), schema=FUSION_SCHEMA))
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         self._write(name, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
@@ -162,6 +171,14 @@ class RunFolder:
     def read_fleet(self) -> pa.Table:
         """Who was in the world of each target; UserError where the file is missing or damaged."""
         return self._read_table(FLEET, FLEET_SCHEMA)
+
+    def read_fusion(self) -> pa.Table:
+        """How sources were weighed; UserError where the file is missing or damaged."""
+        return self._read_table(FUSION, FUSION_SCHEMA)
+
+    def read_curves(self) -> pa.Table:
+        """How targets learned; UserError where the file is missing or damaged."""
+        return self._read_table(CURVES, CURVE_SCHEMA)
 
     def _header(self) -> tuple[str, int] | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from hat_sim.protocol.steps import Parcel
+from hat_sim.protocol.steps import ComputeStep, Parcel
 
 Ticket = Any
 """A result that is still being made: the conductor yields it to its driver and is sent the result."""
@@ -20,6 +20,10 @@ class Transport(Protocol):
 
     def advance(self, target: str, parcels: Mapping[str, Parcel]) -> Ticket:
         """Of the target's next `Step`, given the parcels that answered."""
+        ...
+
+    def compute(self, target: str, work: ComputeStep) -> Ticket:
+        """Of the target's next `Step`, once it has done the work that it declared."""
         ...
 
     def ask(self, requests: Sequence[tuple[str, Parcel]]) -> Ticket:

@@ -24,7 +24,7 @@ def domain_of(name: str) -> Domain:
 
 
 def lesson_of(name: str, architecture: str = "cnn-small") -> Lesson:
-    return Lesson(name, describe(architecture, (16, 2), 4), CLASSES, SourceRecipe(4, 16), 0)
+    return Lesson("digest", name, describe(architecture, (16, 2), 4), CLASSES, SourceRecipe(4, 16), 0)
 
 
 @pytest.fixture(scope="session")

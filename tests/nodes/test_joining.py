@@ -1,4 +1,4 @@
-"""What a target may look at, what only the observer may, and what the observer says."""
+"""What a target may look at, and what only the observer may."""
 
 from __future__ import annotations
 
@@ -10,13 +10,9 @@ import pytest
 from hat_sim.data.domain import Domain
 from hat_sim.data.splits import split_target
 from hat_sim.learning.architectures import describe
-from hat_sim.learning.models import build
 from hat_sim.learning.recipes import StudentRecipe
-from hat_sim.methods.base import Fitted
-from hat_sim.protocol.effects import Compute
 from nodes.assignments import Joining
 from nodes.joining import task_and_examination
-from nodes.observer import judge
 
 CLASSES = ("walk", "run", "rest", "fall")
 DESCRIPTION = describe("cnn-small", (16, 2), 4)
@@ -65,30 +61,3 @@ def test_targets_of_two_domains_have_streams_of_their_own(
     other, _ = task_and_examination(joining, load("careful"))
     again, _ = task_and_examination(joining, load("home"))
     assert one.seed == again.seed != other.seed
-
-
-def test_a_verdict_is_measured_on_the_examination(joining: Joining, load: Callable[[str], Domain]) -> None:
-    """A model that always says 2 is right as often as 2 occurs, and its F1 is a quarter of that class's."""
-    task, examination = task_and_examination(joining, load("home"))
-    model = build(DESCRIPTION, seed=0)
-    model.head.weight.data.zero_()
-    model.head.bias.data.copy_(model.head.bias.new_tensor([0, 0, 1, 0]))
-    verdict = judge(Fitted(model), task, examination.x, examination.y)
-    share = float((examination.y == 2).mean())
-    assert verdict.accuracy == share
-    assert verdict.macro_f1 == pytest.approx(2 * share / (1 + share) / 4)
-
-
-def test_a_verdict_holds_a_method_against_the_target_alone(
-    joining: Joining, load: Callable[[str], Domain]
-) -> None:
-    """For the model of the method `target-only` both figures are the same."""
-    from hat_sim.methods.peers.target_only import train_alone
-
-    task, examination = task_and_examination(joining, load("home"))
-    protocol = train_alone(task)
-    effect = next(protocol)
-    assert isinstance(effect, Compute)
-    fitted = effect.run(lambda doing: None)
-    verdict = judge(fitted, task, examination.x, examination.y)
-    assert verdict.accuracy == verdict.accuracy_target_only

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -31,9 +31,11 @@ from hat_sim.protocol.messages import (
     Message,
     ModelRequest,
     ModelTransfer,
+    Precision,
     SummaryRequest,
     Welcome,
 )
+from hat_sim.protocol.steps import Answer
 from nodes.assignments import Lesson, Trained
 from nodes.host import Host, train
 from nodes.source import LARGEST_REQUEST, Knowledge, Source
@@ -55,10 +57,24 @@ def trained(load: Callable[[str], Domain]) -> Callable[[Lesson], Trained]:
     return cache(lambda lesson: train(lesson, load(lesson.domain)))
 
 
+class Devices:
+    """Devices by name on one host, which knows them by their lessons."""
+
+    def __init__(self, host: Host, lessons: dict[str, Lesson]) -> None:
+        self._host = host
+        self._lessons = lessons
+
+    def answer(self, requests: Sequence[tuple[str, bytes]]) -> list[Answer]:
+        return self._host.answer([(self._lessons[device], frame) for device, frame in requests])
+
+    def model_bytes(self, device: str, precision: Precision) -> int:
+        return self._host.model_bytes(self._lessons[device], precision)
+
+
 @pytest.fixture
 def host(
     load: Callable[[str], Domain], lesson: Callable[..., Lesson], trained: Callable[[Lesson], Trained]
-) -> Host:
+) -> Devices:
     """Two devices of one domain, a third with a recurrent model, and one that never saw a fall."""
     lessons = {
         "one": lesson("home"),
@@ -66,17 +82,17 @@ def host(
         "gru": lesson("home", "gru"),
         "careful": lesson("careful"),
     }
-    return Host(lessons, load, trained)
+    return Devices(Host(lambda it: load(it.domain), trained), lessons)
 
 
-def ask(host: Host, device: str, message: Message) -> Message:
+def ask(host: Devices, device: str, message: Message) -> Message:
     (answer,) = host.answer([(device, encode(message))])
     assert answer.parcel.length == len(answer.parcel.content)
     return decode(answer.parcel.content)
 
 
 def test_answers_are_a_pure_function_of_device_and_request(
-    host: Host, load: Callable[[str], Domain], lesson: Callable[..., Lesson]
+    host: Devices, load: Callable[[str], Domain], lesson: Callable[..., Lesson]
 ) -> None:
     """Of neither earlier requests, their order, their batch, nor the life of the host."""
     frames = [encode(request) for request in REQUESTS]
@@ -84,13 +100,14 @@ def test_answers_are_a_pure_function_of_device_and_request(
     once = host.answer(batch)
     assert host.answer(batch[::-1]) == once[::-1]
     lessons = {"one": lesson("home"), "careful": lesson("careful")}
-    rebuilt = Host(lessons, load, lambda it: train(it, load(it.domain)))
+    host = Host(lambda it: load(it.domain), lambda it: train(it, load(it.domain)))
+    rebuilt = Devices(host, lessons)
     for asked, answer in zip(batch[5:], once[5:], strict=True):
         assert rebuilt.answer([asked]) == [answer]
 
 
-def test_devices_of_one_domain_and_architecture_give_one_answer(host: Host) -> None:
-    """A batch may share its answers; each is in the place of its request."""
+def test_devices_of_one_domain_and_architecture_give_one_answer(host: Devices) -> None:
+    """They share it, and each is in the place of its request."""
     frames = [encode(request) for request in REQUESTS]
     asked = [(device, frame) for frame in frames for device in ("two", "gru", "one")]
     together = host.answer(asked)
@@ -106,7 +123,7 @@ def test_devices_of_one_domain_and_architecture_give_one_answer(host: Host) -> N
     ]
 
 
-def test_work_is_declared_for_what_has_to_be_computed(host: Host, load: Callable[[str], Domain]) -> None:
+def test_work_is_declared_for_what_has_to_be_computed(host: Devices, load: Callable[[str], Domain]) -> None:
     """Statistics and centroids are work; a greeting and a model that lies ready are none."""
     answers = host.answer([("one", encode(request)) for request in REQUESTS])
     assert [answer.flop > 0 for answer in answers] == [False, True, True, True, False, False]
@@ -114,7 +131,7 @@ def test_work_is_declared_for_what_has_to_be_computed(host: Host, load: Callable
     assert answers[1].flop == statistics_flop(samples, (16, 2))
 
 
-def test_a_welcome_names_what_both_sides_know(host: Host) -> None:
+def test_a_welcome_names_what_both_sides_know(host: Devices) -> None:
     assert ask(host, "gru", JOIN) == Welcome(architecture="gru", classes=CLASSES)
     other = Join(input_shape=(16, 2), classes=("fall", "rest", "swim"))
     assert ask(host, "one", other) == Welcome(architecture="cnn-small", classes=("rest", "fall"))
@@ -133,7 +150,7 @@ def test_a_welcome_names_what_both_sides_know(host: Host) -> None:
     ],
 )
 def test_what_cannot_be_served_is_refused_with_its_reason(
-    host: Host, request_: Message, fault: Fault, detail: str
+    host: Devices, request_: Message, fault: Fault, detail: str
 ) -> None:
     (answer,) = host.answer([("one", encode(request_))])
     assert (answer.refused, answer.flop, answer.parcel.kind) == (fault, 0, "error")
@@ -143,14 +160,14 @@ def test_what_cannot_be_served_is_refused_with_its_reason(
 
 
 @pytest.mark.parametrize("frame", [b"", b"noise", encode(JOIN)[:-1], b"\x00" * (LARGEST_REQUEST + 1)])
-def test_a_request_that_cannot_be_read_is_refused(host: Host, frame: bytes) -> None:
+def test_a_request_that_cannot_be_read_is_refused(host: Devices, frame: bytes) -> None:
     (answer,) = host.answer([("one", frame)])
     expected = Fault.OVERSIZED if len(frame) > LARGEST_REQUEST else Fault.MALFORMED
     assert answer.refused == expected
     assert answer.parcel.kind == "error"
 
 
-def test_a_summary_is_of_the_training_samples_alone(host: Host, load: Callable[[str], Domain]) -> None:
+def test_a_summary_is_of_the_training_samples_alone(host: Devices, load: Callable[[str], Domain]) -> None:
     """A validation sample says nothing to others."""
     domain = load("home")
     summary = ask(host, "one", SummaryRequest())
@@ -160,7 +177,7 @@ def test_a_summary_is_of_the_training_samples_alone(host: Host, load: Callable[[
 
 
 def test_centroids_are_in_the_space_that_the_seed_grows(
-    host: Host,
+    host: Devices,
     load: Callable[[str], Domain],
     trained: Callable[[Lesson], Trained],
     lesson: Callable[..., Lesson],
@@ -177,7 +194,7 @@ def test_centroids_are_in_the_space_that_the_seed_grows(
 
 
 def test_a_model_gives_the_receiver_the_sources_predictions(
-    host: Host,
+    host: Devices,
     load: Callable[[str], Domain],
     trained: Callable[[Lesson], Trained],
     lesson: Callable[..., Lesson],
@@ -205,7 +222,7 @@ def test_a_model_gives_the_receiver_the_sources_predictions(
     assert accuracy == trained(of).accuracy == whole.accuracy == encoder.accuracy == head.accuracy
 
 
-def test_a_source_says_nothing_of_a_class_that_it_never_saw(host: Host) -> None:
+def test_a_source_says_nothing_of_a_class_that_it_never_saw(host: Devices) -> None:
     """Neither a centroid, nor an output of its model, whole or in parts: no silent probability of zero."""
     whole = ask(host, "careful", ModelRequest(part="model", precision="fp32"))
     head = ask(host, "careful", ModelRequest(part="head", precision="fp32"))
@@ -224,12 +241,11 @@ def test_a_narrowed_model_keeps_its_logits_in_the_order_asked_for(lesson: Callab
     assert narrowed(model, (3, 1)).description.head.outputs == 2
 
 
-def test_all_models_cost_what_their_frames_are_long(host: Host) -> None:
-    """Devices that share a model count each."""
+def test_a_model_costs_what_its_frame_is_long(host: Devices) -> None:
     request = encode(ModelRequest(part="model", precision="fp16"))
     devices = ["one", "two", "careful"]
     lengths = [answer.parcel.length for answer in host.answer([(device, request) for device in devices])]
-    assert host.model_bytes(devices, "fp16") == sum(lengths)
+    assert [host.model_bytes(device, "fp16") for device in devices] == lengths
     assert lengths[0] == lengths[1] > lengths[2]
 
 
@@ -249,3 +265,27 @@ def test_a_source_that_cannot_validate_claims_no_accuracy(lesson: Callable[..., 
     x = np.random.default_rng(0).normal(size=(4, 16, 2)).astype(np.float32)
     tiny = Domain("tiny", x, np.arange(4), np.arange(4))
     assert train(lesson("tiny"), tiny).accuracy == 0
+
+
+class TestForgetting:
+    """A host keeps no more than it may, and gives the same answers whatever it has forgotten."""
+
+    @pytest.fixture(params=["MOST_KNOWN", "MOST_ANSWER_BYTES"])
+    def forgetful(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(f"nodes.host.{request.param}", 1)
+
+    @pytest.mark.usefixtures("forgetful")
+    def test_answers_stay_what_they_are(self, host: Devices, load, lesson, trained) -> None:
+        batch = [(device, encode(it)) for it in REQUESTS for device in ("one", "gru", "careful")]
+        lessons = {"one": lesson("home"), "gru": lesson("home", "gru"), "careful": lesson("careful")}
+        fresh = [
+            Devices(Host(lambda it: load(it.domain), trained), lessons).answer([asked])[0] for asked in batch
+        ]
+        assert host.answer(batch) == fresh
+        assert host.answer(batch[::-1]) == fresh[::-1]
+
+    def test_what_is_asked_again_is_not_worked_out_again(self, host: Devices, monkeypatch) -> None:
+        request = ("one", encode(REQUESTS[2]))
+        [first] = host.answer([request])
+        monkeypatch.setattr(Source, "answer", lambda source, frame: pytest.fail("worked out again"))
+        assert host.answer([request]) == [first]

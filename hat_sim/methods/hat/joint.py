@@ -94,8 +94,21 @@ class JointTraining:
         return Fitted(
             student.model.eval(),
             curve=tuple(curve),
-            weights={s.name: float(w) for s, w in zip(self.sources, weights.mean(dim=0), strict=True)},
+            weights=self._by_source(weights),
+            class_weights=self._by_class(fused.argmax(dim=1), weights),
         )
+
+    def _by_source(self, weights: Tensor) -> dict[str, float]:
+        """The mean of each source's weights (samples, sources)."""
+        return {it.name: float(mean) for it, mean in zip(self.sources, weights.mean(dim=0), strict=True)}
+
+    def _by_class(self, taken_for: Tensor, weights: Tensor) -> dict[str, dict[int, float]]:
+        """The same over the samples of each class that `taken_for` (samples,) names."""
+        means = {it: self._by_source(weights[taken_for == it]) for it in set(taken_for.tolist())}
+        return {
+            source.name: {label: mean[source.name] for label, mean in means.items()}
+            for source in self.sources
+        }
 
     def _mixer(self) -> AttentionMixer:
         adapted = [AdaptedSource(s, self.pool.x, self.options.unfrozen_blocks) for s in self.sources]

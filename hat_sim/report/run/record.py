@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from hat_sim.errors import UserError
 from hat_sim.report.look import ASKED, CHOSEN, SHORTLISTED
 from hat_sim.simulation.clock import NS_PER_S
 from hat_sim.simulation.result import SCHEMA
-from hat_sim.simulation.run_folder import CURVE_SCHEMA, CURVES, RESULT, TIMELINE, RunFolder
+from hat_sim.simulation.run_folder import RESULT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import NS_PER_US
 
 
@@ -123,7 +122,7 @@ def read_run(path: Path) -> RunRecord:
         )
     frames = _frames(folder.read_ledger())
     fleets = _by_target(folder.read_fleet().to_pylist())
-    curves = _by_target(_read_curves(path))
+    curves = _by_target(folder.read_curves().to_pylist())
     stretches = _read_timeline(path)
     try:
         targets = [
@@ -198,14 +197,6 @@ def _by_target(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     for row in rows:
         found[row["target"]].append(row)
     return dict(found)
-
-
-def _read_curves(path: Path) -> list[Mapping[str, Any]]:
-    try:
-        rows: list[Mapping[str, Any]] = pq.read_table(path / CURVES, schema=CURVE_SCHEMA).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path / CURVES} cannot be read: {error}", hint="run it again") from None
-    return rows
 
 
 def _read_timeline(path: Path) -> dict[str, list[Stretch]]:

@@ -1,0 +1,105 @@
+"""From a plan and its record to a finished run folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from hat_sim.preflight import Plan
+from hat_sim.scenario.fleet import Fleet
+from hat_sim.simulation.record import RunRecord, TargetResult
+from hat_sim.simulation.result import Identity, TargetOutcome, result_of
+from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder
+from hat_sim.simulation.timeline import trace_events
+
+_PACKAGES = ("torch", "ray", "numpy", "msgpack", "pydantic", "pyarrow")
+
+
+def identity_of(plan: Plan) -> Identity:
+    """What a run of the plan is a run of."""
+    return Identity(plan.scenario.name, plan.sha256, plan.scenario.seed, plan.scenario.method.name)
+
+
+def finish(folder: RunFolder, plan: Plan, record: RunRecord, hosts: int | str, wall_s: float) -> None:
+    """Write all that a finished run holds into a folder that was begun for it."""
+    for target, result in record.targets.items():
+        folder.write_model(target, result.weights, result.program)
+    folder.write_ledger([row for world in record.worlds for row in world.ledger])
+    folder.write_curves([{"target": name, **row} for name, it in record.targets.items() for row in it.curve])
+    folder.write_fleet([row for fleet in plan.fleets for row in _fleet(fleet, record)])
+    folder.write_fusion([row for name, it in record.targets.items() for row in _fusion(plan, name, it)])
+    folder.write_json(TIMELINE, trace_events(record.worlds))
+    folder.write_json(
+        ENVIRONMENT,
+        {
+            **_versions(),
+            "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
+            "hosts": hosts,
+            "sources_trained": record.sources_trained,
+            "sources_cached": record.sources_cached,
+            "wall_s": round(wall_s, 3),
+        },
+    )
+    outcomes = [_outcome(fleet, record) for fleet in plan.fleets]
+    folder.finish(result_of(identity_of(plan), outcomes, record.worlds))
+
+
+def _outcome(fleet: Fleet, record: RunRecord) -> TargetOutcome:
+    name = fleet.target.name
+    it = record.targets[name]
+    return TargetOutcome(
+        device=name,
+        domain=fleet.target.domain,
+        accuracy=it.accuracy,
+        macro_f1=it.macro_f1,
+        accuracy_target_only=record.hindsight[name].alone,
+        shortlisted=it.shortlisted,
+        selected=it.selected,
+        all_models_bytes=record.all_models_bytes[name],
+        notes=it.notes,
+    )
+
+
+def _fleet(fleet: Fleet, record: RunRecord) -> Iterator[dict[str, Any]]:
+    """A row for each device of a world: what it is, how far selection took it, and what it was worth."""
+    result, hindsight = record.targets[fleet.target.name], record.hindsight[fleet.target.name]
+    shortlisted, selected = frozenset(result.shortlisted), frozenset(result.selected)
+    for it in (fleet.target, *fleet.sources):
+        yield {
+            "target": fleet.target.name,
+            "name": it.name,
+            "domain": it.domain,
+            "architecture": it.architecture,
+            "device": it.profile.name,
+            "link": it.link.name,
+            "speed_flop_s": it.profile.speed,
+            "up_bit_s": it.link.up,
+            "down_bit_s": it.link.down,
+            "rtt_ns": it.link.rtt,
+            "shortlisted": it.name in shortlisted,
+            "score": result.scores.get(it.name),
+            "selected": it.name in selected,
+            "fusion_weight": result.fusion_weights.get(it.name),
+            "accuracy_on_target": hindsight.sources.get(it.name),
+        }
+
+
+def _fusion(plan: Plan, target: str, result: TargetResult) -> Iterator[dict[str, Any]]:
+    """A row for each source that was fused and each class."""
+    for source, weights in result.class_weights.items():
+        for label, weight in sorted(weights.items()):
+            name = plan.dataset.classes[label]
+            yield {"target": target, "source": source, "class": name, "weight": weight}
+
+
+@cache
+def _versions() -> dict[str, Any]:
+    return {
+        "hat_sim": version("hat_sim"),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+    }

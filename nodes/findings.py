@@ -1,0 +1,75 @@
+"""What the observer finds out beside the worlds, by hosts that have nothing to do while a target trains.
+
+Each finding is a function of data, lesson and target, so runs that share these share it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hat_sim.data.domain import Dataset
+from hat_sim.simulation.record import Hindsight
+from nodes.assignments import Joining
+from nodes.crew import Carried, HostProcess, started
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A target that is looked at, and where its sources are, by name."""
+
+    joining: Joining
+    dataset: Dataset
+    sources: Mapping[str, Carried]
+
+    @property
+    def alone(self) -> tuple[str, Joining]:
+        """All that the student is a function of that learns alone: it hears from nobody."""
+        return self.dataset.digest, replace(self.joining, sources=(), precision="fp32")
+
+    @property
+    def exam(self) -> tuple[str, str, int]:
+        """All that decides which samples are the target's test."""
+        return self.dataset.digest, self.joining.domain, self.joining.seed
+
+
+class Findings:
+    """Hindsight of many targets."""
+
+    def __init__(self, hosts: Sequence[HostProcess]) -> None:
+        self._hosts = hosts
+        self._alone: dict[tuple[str, Joining], asyncio.Task[float]] = {}
+        self._examined: dict[tuple[tuple[str, str, int], int], asyncio.Task[dict[int, float]]] = {}
+
+    def begin(self, subject: Subject) -> None:
+        """Let hosts find out what is not known yet."""
+        if subject.alone not in self._alone:
+            host = self._hosts[len(self._alone) % len(self._hosts)]
+            self._alone[subject.alone] = started(_train_alone(host, subject))
+        exam = subject.exam
+        unknown: defaultdict[HostProcess, dict[int, None]] = defaultdict(dict)
+        for it in subject.sources.values():
+            if (exam, it.number) not in self._examined:
+                unknown[it.host][it.number] = None
+        for host, numbers in unknown.items():
+            examined = started(_examine(host, list(numbers), subject))
+            self._examined |= {(exam, number): examined for number in numbers}
+
+    async def of(self, subject: Subject) -> Hindsight:
+        """All of it; what was not begun before begins now."""
+        self.begin(subject)
+        exam, found = subject.exam, {}
+        for name, it in subject.sources.items():
+            found[name] = (await self._examined[exam, it.number])[it.number]
+        return Hindsight(await self._alone[subject.alone], found)
+
+
+async def _train_alone(host: HostProcess, subject: Subject) -> float:
+    return await host.train_alone(subject.joining, subject.dataset)
+
+
+async def _examine(host: HostProcess, numbers: Sequence[int], subject: Subject) -> dict[int, float]:
+    accuracies = await host.examine(numbers, subject.joining, subject.dataset)
+    return dict(zip(numbers, accuracies, strict=True))

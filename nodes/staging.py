@@ -1,0 +1,198 @@
+"""Plans staged on a crew: sources are trained, worlds conducted, targets judged; many at once, nothing twice.
+
+What a plan shares with an earlier one (trained sources, their answers, the observer's findings) is not worked
+out again, and what fails fails that plan alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from hat_sim.data.domain import Dataset
+from hat_sim.preflight import Plan
+from hat_sim.protocol.messages import Precision
+from hat_sim.scenario.fleet import Fleet
+from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
+from nodes.assignments import Lesson, Part
+from nodes.casting import joining_of, key_of, lessons_of
+from nodes.crew import Carried, Crew, HostProcess, started
+from nodes.findings import Findings, Subject
+from nodes.world import Report, World
+
+T = TypeVar("T")
+Finished = Callable[[int, "RunRecord | Exception"], None]
+"""Told a plan's place among the plans, and its record or what went wrong with it."""
+
+
+class Stage:
+    """Runs plans on a crew, as coroutines of one event loop.
+
+    With `per_device` each device of its one plan has a host of its own, else devices of one lesson share one.
+    """
+
+    def __init__(self, crew: Crew, report: Report, per_device: bool, outcomes: Path | None) -> None:
+        self._crew = crew
+        self._report = report
+        self._per_device = per_device
+        self._outcomes = outcomes
+        self._findings = Findings(crew.hosts)
+        self._slots = asyncio.Semaphore(crew.worlds_at_once)
+        self._idle: asyncio.Queue[HostProcess] = asyncio.Queue()
+        for host in crew.hosts:
+            self._idle.put_nowait(host)
+        self._numbers: dict[Lesson, int] = {}
+        self._trainings: dict[Lesson, asyncio.Task[bool]] = {}
+        self._own_hosts: dict[str, HostProcess] = {}
+        self._taught: set[tuple[HostProcess, int]] = set()
+        self._sizes: dict[tuple[int, Precision], int] = {}
+
+    async def run_all(self, plans: Iterable[Plan], finished: Finished) -> None:
+        """Run plans side by side; a few are begun ahead, so that sources train while targets do."""
+        ahead = asyncio.Semaphore(2 * self._crew.worlds_at_once)
+
+        async def run(place: int, plan: Plan) -> None:
+            try:
+                outcome: RunRecord | Exception = await self.run(plan)
+            except Exception as error:
+                outcome = error
+            ahead.release()
+            finished(place, outcome)
+
+        running: set[asyncio.Task[None]] = set()
+        for place, plan in enumerate(plans):
+            await ahead.acquire()
+            running.add(asyncio.create_task(run(place, plan)))
+            running = _unfinished(running)
+        while running:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            running = _unfinished(running)
+
+    async def run(self, plan: Plan) -> RunRecord:
+        """The record of a plan, which depends on nothing else that is staged."""
+        self._crew.prepare(min(len(plan.fleets), self._crew.worlds_at_once))
+        lessons = lessons_of(plan)
+        fresh = await self._train(list(dict.fromkeys(lessons.values())), plan.dataset)
+        sources = await self._teach(lessons, plan.dataset)
+        sizes = await self._measure(sources, plan.scenario.transfer.weights)
+        shared = plan.scenario.target.shared_fleet
+        worlds = [plan.fleets] if shared else [(fleet,) for fleet in plan.fleets]
+        ended = await _all([self._conduct(plan, fleets, sources) for fleets in worlds])
+        return RunRecord(
+            worlds=tuple(record for record, _ in ended),
+            targets={name: result for _, results in ended for name, result in results.items()},
+            hindsight={
+                fleet.target.name: await self._findings.of(_subject(plan, fleet, sources))
+                for fleet in plan.fleets
+            },
+            all_models_bytes={
+                fleet.target.name: sum(sizes[key_of(device)] for device in fleet.sources)
+                for fleet in plan.fleets
+            },
+            sources_trained=fresh,
+            sources_cached=len(set(lessons.values())) - fresh,
+        )
+
+    async def _conduct(
+        self, plan: Plan, fleets: Sequence[Fleet], sources: Mapping[str, Carried]
+    ) -> tuple[WorldRecord, dict[str, TargetResult]]:
+        """One world: the sources of all its fleets, each once, and its targets."""
+        own = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
+        named = {fleet.target.name: fleet for fleet in fleets}
+        world = World(
+            devices=[*own.values(), *(fleet.target for fleet in fleets)],
+            sources={name: sources[key_of(device)] for name, device in own.items()},
+            parts={name: self._part(plan, fleet) for name, fleet in named.items()},
+            report=self._report,
+            trains=lambda name: self._findings.begin(_subject(plan, named[name], sources)),
+        )
+        async with self._slots:
+            with self._crew.seats(list(named)) as seats:
+                return await world.conduct(seats)
+
+    def _part(self, plan: Plan, fleet: Fleet) -> Part:
+        joining = joining_of(plan, fleet)
+        return Part(plan.dataset, joining, plan.scenario.method.name, plan.options, self._outcomes)
+
+    async def _train(self, lessons: Sequence[Lesson], dataset: Dataset) -> int:
+        """Each lesson once, the longest first, by the next host that is free; how many were new."""
+        order = sorted(lessons, key=lambda it: -it.description.training_flop)
+        missing = {lesson for lesson in order if lesson not in self._trainings}
+        for lesson in order:
+            if lesson in missing:
+                self._numbers[lesson] = len(self._numbers)
+                self._trainings[lesson] = started(self._train_one(lesson, dataset))
+        fresh = 0
+        for done, lesson in enumerate(order, 1):
+            fresh += await self._trainings[lesson] and lesson in missing
+            self._report("sources", f"{done}/{len(order)} models ready, {fresh} trained", None)
+        return fresh
+
+    async def _train_one(self, lesson: Lesson, dataset: Dataset) -> bool:
+        host = await self._idle.get()
+        try:
+            return await host.train(self._numbers[lesson], lesson, dataset)
+        finally:
+            self._idle.put_nowait(host)
+
+    async def _teach(self, lessons: Mapping[str, Lesson], dataset: Dataset) -> dict[str, Carried]:
+        """Where each device is carried, by its key, once its host knows its lesson."""
+        carried = {
+            key: Carried(self._host(key, number), number)
+            for key, number in ((key, self._numbers[lesson]) for key, lesson in lessons.items())
+        }
+        unknown: defaultdict[HostProcess, dict[int, Lesson]] = defaultdict(dict)
+        for key, it in carried.items():
+            if (it.host, it.number) not in self._taught:
+                unknown[it.host][it.number] = lessons[key]
+        await _all([host.teach(them, dataset) for host, them in unknown.items()])
+        self._taught |= {(host, number) for host, them in unknown.items() for number in them}
+        return carried
+
+    def _host(self, key: str, number: int) -> HostProcess:
+        hosts = self._crew.hosts
+        if not self._per_device:
+            return hosts[number % len(hosts)]
+        if key not in self._own_hosts:
+            self._own_hosts[key] = hosts[len(self._own_hosts)]
+        return self._own_hosts[key]
+
+    async def _measure(self, sources: Mapping[str, Carried], precision: Precision) -> dict[str, int]:
+        """The length of the frame in which each device would send its whole model, by its key."""
+        unknown: defaultdict[HostProcess, dict[int, None]] = defaultdict(dict)
+        for it in sources.values():
+            if (it.number, precision) not in self._sizes:
+                unknown[it.host][it.number] = None
+        measured = await _all([host.model_bytes(list(them), precision) for host, them in unknown.items()])
+        for numbers, sizes in zip(unknown.values(), measured, strict=True):
+            self._sizes |= {(number, precision): size for number, size in zip(numbers, sizes, strict=True)}
+        return {key: self._sizes[it.number, precision] for key, it in sources.items()}
+
+
+def _subject(plan: Plan, fleet: Fleet, sources: Mapping[str, Carried]) -> Subject:
+    """A fleet's target for the observer."""
+    own = {device.name: sources[key_of(device)] for device in fleet.sources}
+    return Subject(joining_of(plan, fleet), plan.dataset, own)
+
+
+def _unfinished(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Those that have not ended; an error of one that has is raised."""
+    for task in running:
+        if task.done():
+            task.result()
+    return {task for task in running if not task.done()}
+
+
+async def _all(work: Iterable[Awaitable[T]]) -> list[T]:
+    """The results in order; at the first error the rest is cancelled."""
+    tasks = [asyncio.ensure_future(it) for it in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -1,0 +1,111 @@
+"""One world on a crew: its conductor, whose calls go to hosts and seats, and the judging of its targets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from hat_sim.protocol.steps import Answer, ComputeStep, Parcel
+from hat_sim.scenario.fleet import Device
+from hat_sim.simulation.conductor import Conductor
+from hat_sim.simulation.record import TargetResult, WorldRecord
+from hat_sim.simulation.transport import Ticket
+from nodes.assignments import Part
+from nodes.crew import Carried, HostProcess, Seat
+
+Report = Callable[[str, str, int | None], None]
+"""Told who (a target, or "sources"), what is going on, and the simulated time in ns where there is one."""
+
+POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class World:
+    """What a world consists of: its devices, where its sources are, and the parts of its targets, by name.
+
+    `trains` is told when a target begins to train.
+    """
+
+    devices: Sequence[Device]
+    sources: Mapping[str, Carried]
+    parts: Mapping[str, Part]
+    report: Report
+    trains: Callable[[str], None]
+
+    async def conduct(self, seats: Mapping[str, Seat]) -> tuple[WorldRecord, dict[str, TargetResult]]:
+        """What happened, and what became of each target, which sits in one of `seats`."""
+        conductor = Conductor(self.devices, list(self.parts), _Transport(self, seats), self.report)
+        watching = asyncio.create_task(self._watch(seats))
+        try:
+            record = await _driven(conductor.run())
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await watching
+        return record, {name: await seat.result() for name, seat in seats.items()}
+
+    async def _watch(self, seats: Mapping[str, Seat]) -> None:
+        """Report what targets say about the computations that they are in."""
+        latest: dict[str, str] = {}
+        while True:
+            await asyncio.sleep(POLL_S)
+            for name, seat in seats.items():
+                doing = await seat.doing()
+                if doing and doing != latest.get(name):
+                    latest[name] = doing
+                    self.report(name, doing, None)
+
+
+async def _driven(run: Generator[Ticket, Any, WorldRecord]) -> WorldRecord:
+    """Await each ticket of a conductor, until it has ended."""
+    result = None
+    while True:
+        try:
+            ticket = run.send(result)
+        except StopIteration as end:
+            record: WorldRecord = end.value
+            return record
+        result = await ticket
+
+
+class _Transport:
+    """Which process carries which device of a world."""
+
+    def __init__(self, world: World, seats: Mapping[str, Seat]) -> None:
+        self._world = world
+        self._seats = seats
+
+    def start(self, target: str) -> Ticket:
+        return self._seats[target].start(self._world.parts[target])
+
+    def advance(self, target: str, parcels: Mapping[str, Parcel]) -> Ticket:
+        return self._seats[target].advance(parcels)
+
+    def compute(self, target: str, work: ComputeStep) -> Ticket:
+        if work.phase == "train":
+            self._world.trains(target)
+        return self._seats[target].advance({})
+
+    def ask(self, requests: Sequence[tuple[str, Parcel]]) -> Ticket:
+        """One call to each host that carries any of the devices."""
+        batches: defaultdict[HostProcess, list[int]] = defaultdict(list)
+        for position, (device, _) in enumerate(requests):
+            batches[self._world.sources[device].host].append(position)
+        calls = [
+            host.answer([(self._world.sources[requests[p][0]].number, requests[p][1]) for p in positions])
+            for host, positions in batches.items()
+        ]
+
+        async def in_order() -> list[Answer]:
+            at = {
+                position: answer
+                for positions, call in zip(batches.values(), calls, strict=True)
+                for position, answer in zip(positions, await call, strict=True)
+            }
+            return [at[position] for position in range(len(requests))]
+
+        return asyncio.ensure_future(in_order())
