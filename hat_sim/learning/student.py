@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hat_sim.learning.adam import Adam
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.models import Classifier, build
 from hat_sim.learning.recipes import StudentRecipe
@@ -44,7 +45,7 @@ class Student:
         self._inputs = self.model.encoder.standardise(pool.x)
         self._labels = nn.functional.one_hot(pool.labels, description.head.outputs).float()
         self._noise = torch.Generator().manual_seed(derive_seed(seed, "student batches"))
-        self._optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate, fused=True)
+        self._optimizer = Adam(self.model.parameters(), lr=recipe.learning_rate, fused=True)
         steps = recipe.epochs * recipe.steps_per_epoch
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, steps)
 

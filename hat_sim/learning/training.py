@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hat_sim.learning.adam import Adam
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.models import Classifier, build
 from hat_sim.learning.recipes import SourceRecipe
@@ -27,7 +28,7 @@ def train_classifier(
     inputs, labels = torch.from_numpy(np.array(x)), torch.from_numpy(np.array(y))
     model.encoder.standardise.fit(inputs)
     order = torch.Generator().manual_seed(derive_seed(seed, "batches"))
-    optimizer = torch.optim.Adam(
+    optimizer = Adam(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     batches = -(-len(labels) // recipe.batch_size)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hat_sim.learning.adam import Adam
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.budget import student_flop
 from hat_sim.learning.recipes import StudentRecipe
@@ -57,7 +58,7 @@ class JointTraining:
     def __call__(self, progress: Progress) -> Fitted:
         student = Student(self.description, self.pool, self.recipe, self.seed)
         mixer = self._mixer()
-        optimizer = torch.optim.Adam(
+        optimizer = Adam(
             [p for p in mixer.parameters() if p.requires_grad], lr=self.options.mixer_learning_rate
         )
         dictionary = KnowledgeDictionary()

@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from hat_sim.learning.adam import Adam
 from hat_sim.learning.source_model import SourceModel, widened
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import CurveRow, Fitted, Task
@@ -60,7 +61,7 @@ def _scores(task: Task, models: tuple[SourceModel, ...]) -> dict[str, float]:
 def _tune(task: Task, options: FineTuneOptions, source: SourceModel, progress: Progress) -> Fitted:
     model, labels = source.model.train(), _outputs(task, source)
     inputs = model.encoder.standardise(torch.from_numpy(task.labelled_x))
-    optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
+    optimizer = Adam(model.parameters(), lr=options.learning_rate, fused=True)
     curve = []
     for step in range(options.steps):
         logits = model.head(model.encoder.tail(inputs, 0))
