@@ -6,6 +6,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +20,7 @@ from hat_sim.preflight import Plan, load_checked, prepare
 from hat_sim.scenario.resolved import resolved_scenario
 from hat_sim.simulation.archive import finish, identity_of
 from hat_sim.simulation.result import Identity
-from hat_sim.simulation.run_folder import RunFolder, default_folder
+from hat_sim.simulation.run_folder import REPORT, RunFolder, default_folder
 
 
 def run_scenario(
@@ -47,6 +49,10 @@ def run_scenario(
             if folder.is_ours():
                 print(f"interrupted; --resume goes on with {folder.path}", file=sys.stderr)
             raise
+    if not (folder.path / REPORT).exists():
+        from hat_sim.report.write import write_report
+
+        write_report(folder.path)
     print_summary(console, folder.read_result(), folder.path)
 
 
@@ -79,14 +85,28 @@ def _run(
     console: Console,
     resume: bool,
 ) -> None:
-    with progress_on(console) as report:
+    with progress_on(console) as report, ThreadPoolExecutor(1) as spare:
         started = time.monotonic()
         report("run", "starting Ray", None)
+        prepare_report = cache(lambda: spare.submit(_prepare_report))
+
+        def tell(who: str, doing: str, simulated_ns: int | None) -> None:
+            if doing.startswith("train:"):
+                prepare_report()
+            report(who, doing, simulated_ns)
+
         from hat_sim.engine import check_actors, cluster, run_plan
 
         check_actors(plan, hosts)
         with cluster(address):
             folder.begin(identity, resolved_scenario(plan.scenario), resume)
-            record = run_plan(plan, hosts, address, report, folder.outcomes)
+            record = run_plan(plan, hosts, address, tell, folder.outcomes)
         wall_s = time.monotonic() - started
     finish(folder, plan, record, hosts, wall_s)
+
+
+def _prepare_report() -> None:
+    """Load what draws the report, while a target trains and this process has nothing to do."""
+    from hat_sim.report.write import prepare
+
+    prepare()

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from hat_sim.simulation.run_folder import REPORT
+
 MOST_TARGETS = 30
 
 
@@ -18,6 +20,7 @@ def print_summary(console: Console, result: dict[str, Any], folder: Path) -> Non
     for note in sorted({note for target in result["targets"] for note in target["notes"]}):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"run folder: {folder}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"report: {folder / REPORT}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _targets(result: dict[str, Any]) -> Table:

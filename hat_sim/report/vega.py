@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import vl_convert
 
+from hat_sim.data.cache import cache_root, publish_file, scratch_beside
 from hat_sim.report.figure import Figure
 from hat_sim.report.look import look
 
@@ -17,8 +20,14 @@ IMAGE_WIDTH, IMAGE_SCALE = 620, 3.0
 
 @cache
 def javascript() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`."""
+    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`; kept in the cache once made."""
+    kept = cache_root() / "javascript" / f"vega-lite-{VEGA_LITE}-vl-convert-{version('vl-convert-python')}.js"
+    with suppress(OSError, UnicodeDecodeError):
+        return kept.read_text(encoding="utf-8")
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
+    with suppress(OSError), scratch_beside(kept) as scratch:
+        (scratch / "script").write_text(script, encoding="utf-8")
+        publish_file(scratch / "script", kept)
     return script
 
 

@@ -10,8 +10,13 @@ from hat_sim.report.run.page import run_page
 from hat_sim.report.run.record import read_run
 from hat_sim.report.sweep.page import sweep_page
 from hat_sim.report.sweep.record import SWEEP, read_sweep
-from hat_sim.report.vega import write_images
+from hat_sim.report.vega import javascript, write_images
 from hat_sim.simulation.run_folder import REPORT
+
+
+def prepare() -> None:
+    """Make ready what every report needs, so that the first one takes no longer than any other."""
+    javascript()
 
 
 def write_report(folder: Path, out: Path | None = None, images: Path | None = None) -> list[Path]:
