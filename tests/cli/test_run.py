@@ -86,7 +86,7 @@ class TestRunFolder:
 
     def test_the_files_are_those_of_the_contract(self, folder) -> None:
         files = {str(it.relative_to(folder)) for it in folder.rglob("*") if it.is_file()}
-        contract = "scenario.yaml result.json ledger.parquet timeline.json curves.parquet environment.json"
+        contract = "scenario.yaml result.json ledger.parquet timeline.json curves.parquet environment.json report.html"
         models = {
             f"model/target-domain-{number}/model.{end}" for number in (2, 4) for end in ("pt", "safetensors")
         }
