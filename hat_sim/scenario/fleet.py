@@ -187,7 +187,8 @@ class _Builder:
         if isinstance(shares, tuple):
             stack = [shares[k * len(shares) // len(names)] for k in range(len(names))]
         else:
-            stack = [share for share, count in shares.items() for _ in range(count)]
+            counts = apportion(shares, len(names))
+            stack = [share for share, count in counts.items() for _ in range(count)]
         dealt = dict(zip(self._shuffled(purpose, names), stack, strict=True))
         return [dealt[name] for name in names]
 
@@ -199,6 +200,20 @@ class _Builder:
         quantiles = [normal.inv_cdf((k + 0.5) / len(names)) for k in range(len(names))]
         dealt = dict(zip(self._shuffled(purpose, names), quantiles, strict=True))
         return [math.exp(sigma * dealt[name]) for name in names]
+
+
+def apportion(counts: Mapping[str, int], total: int) -> dict[str, int]:
+    """`counts` scaled to a sum of `total` by largest remainders, of equal ones the first.
+
+    >>> apportion({"pi4": 2, "pi5": 1}, 4)
+    {'pi4': 3, 'pi5': 1}
+    """
+    of = sum(counts.values())
+    scaled = {name: count * total // of for name, count in counts.items()}
+    by_remainder = sorted(counts, key=lambda name: -(counts[name] * total % of))
+    for name in by_remainder[: total - sum(scaled.values())]:
+        scaled[name] += 1
+    return scaled
 
 
 def _names(domains: Sequence[str], given: Sequence[str | None], reserved: str) -> list[str]:

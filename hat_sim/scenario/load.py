@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from hat_sim.errors import Problem, UserError
 from hat_sim.scenario import messages, salvage
 from hat_sim.scenario.names import known_profiles
-from hat_sim.scenario.overrides import apply_overrides
+from hat_sim.scenario.overrides import apply_overrides, put
 from hat_sim.scenario.schema import Scenario
 from hat_sim.scenario.tree import Tree, read_tree
 
@@ -58,6 +58,29 @@ def load_scenario(
     tree = read_tree(file)
     apply_overrides(tree, overrides, seed)
     _anchor_folder(tree.values, file.absolute().parent)
+    return _checked(tree, file, checks)
+
+
+def varied(
+    document: ScenarioDocument,
+    settings: Mapping[str, Any],
+    seed: int,
+    where: str,
+    checks: Sequence[Check] = (),
+) -> ScenarioDocument:
+    """The document with other values at some dotted paths, which `where` has set, and another seed.
+
+    Raises UserError as `load_scenario` does.
+    """
+    tree = Tree(copy.deepcopy(document.tree.values), dict(document.tree.places))
+    for path, value in settings.items():
+        put(tree, path, copy.deepcopy(value), f"{where} {path}")
+    put(tree, "seed", seed, where)
+    return _checked(tree, document.file, checks)
+
+
+def _checked(tree: Tree, file: Path, checks: Sequence[Check]) -> ScenarioDocument:
+    """The document of a tree that is a sound scenario; UserError with all that is wrong otherwise."""
     scenario, found = _validate(tree.values)
     problems = [problem for _, problem in found]
     wrong = [path for path, _ in found]

@@ -25,15 +25,34 @@ def apply_overrides(tree: Tree, overrides: Iterable[str], seed: int | None = Non
     if problems:
         raise UserError(problems)
     if seed is not None:
-        _put(tree, ["seed"], seed, "--seed")
+        put(tree, "seed", seed, "--seed")
+
+
+def put(tree: Tree, path: str, value: Any, where: str) -> None:
+    """Put a value at a dotted path; sections around it that are not there are added. `where` has set it.
+
+    UserError where the path leads into something that has no inside.
+    """
+    steps = path.split(".")
+    holder: Any = tree.values
+    for depth, step in enumerate(steps[:-1]):
+        around = ".".join(steps[:depth])
+        key = _key(holder, step, around, where)
+        if isinstance(holder, dict) and holder.get(key) is None:
+            holder[key] = {}
+            tree.places[f"{around}.{step}" if around else step] = where
+        holder = holder[key]
+    holder[_key(holder, steps[-1], ".".join(steps[:-1]), where)] = value
+    for place in [place for place in tree.places if place == path or place.startswith(f"{path}.")]:
+        del tree.places[place]
+    tree.places[path] = where
 
 
 def _apply(tree: Tree, override: str) -> None:
     path, equals, text = override.partition("=")
     path = path.strip()
-    steps = path.split(".")
     where = f"--set {path}"
-    if not equals or not all(steps):
+    if not equals or not all(path.split(".")):
         raise UserError(
             Problem(
                 "expected PATH=VALUE", where=f"--set {override}", hint="for example --set target.link=lte"
@@ -41,21 +60,7 @@ def _apply(tree: Tree, override: str) -> None:
         )
     if not text.strip():
         raise UserError(Problem("there is no value after the =", where=where, hint="null is written `null`"))
-    _put(tree, steps, read_value(text, where), where)
-
-
-def _put(tree: Tree, steps: list[str], value: Any, where: str) -> None:
-    holder: Any = tree.values
-    for depth, step in enumerate(steps[:-1]):
-        key = _key(holder, step, ".".join(steps[:depth]), where)
-        if isinstance(holder, dict) and holder.get(key) is None:
-            holder[key] = {}
-        holder = holder[key]
-    holder[_key(holder, steps[-1], ".".join(steps[:-1]), where)] = value
-    path = ".".join(steps)
-    for place in [place for place in tree.places if place == path or place.startswith(f"{path}.")]:
-        del tree.places[place]
-    tree.places[path] = where
+    put(tree, path, read_value(text, where), where)
 
 
 def _key(holder: Any, step: str, path: str, where: str) -> str | int:

@@ -12,10 +12,10 @@ from hat_sim.scenario.schema import Scenario
 def resolved_scenario(scenario: Scenario) -> dict[str, Any]:
     """`scenario` as plain values, quantities as text with units; a scenario file that says the same.
 
-    `devices` and `links` hold the figures of exactly the profiles in use, so that the file keeps its meaning
-    when the catalogue changes.
+    `sweep` is left out, for a run is of the scenario as it stands. `devices` and `links` hold the figures of
+    exactly the profiles in use, so that the file keeps its meaning when the catalogue changes.
     """
-    plain = scenario.model_dump(mode="json", exclude_none=True)
+    plain = scenario.model_dump(mode="json", exclude_none=True, exclude={"sweep"})
     plain["method"] = scenario.method.model_dump(mode="json")  # a null option says something
     devices, links = _profiles_in_use(scenario)
     plain["devices"] = {name: scenario.device_profile(name).figures() for name in devices}

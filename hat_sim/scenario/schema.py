@@ -150,7 +150,7 @@ class SourceDistribution(Section):
     count: Count | None = Field(
         default=None,
         title="Number of sources",
-        description="By default the sum of the counts, or one for each domain.",
+        description="By default the sum of the counts or one a domain; with it, counts are proportions.",
     )
     devices: Shares[DeviceName] = Field(title="Devices", description="A name, a list, or counts by name.")
     links: Shares[LinkName] = Field(title="Links", description="A name, a list, or counts by name.")
@@ -172,10 +172,11 @@ class SourceDistribution(Section):
         return self
 
     def sums(self) -> dict[str, int]:
-        """The number of sources by every key that fixes it."""
+        """The number of sources by every key that fixes it: `count`, or else each of the counts by name."""
+        if self.count is not None:
+            return {"count": self.count}
         shares = {"devices": self.devices, "links": self.links, "architectures": self.architectures}
-        sums = {key: sum(share.values()) for key, share in shares.items() if isinstance(share, dict)}
-        return sums if self.count is None else {"count": self.count} | sums
+        return {key: sum(share.values()) for key, share in shares.items() if isinstance(share, dict)}
 
 
 class SourceDevice(Section):
@@ -229,6 +230,18 @@ class Transfer(Section):
 
     weights: Literal["fp32", "fp16", "int8"] = Field(
         default="fp32", title="Weights", description="The numbers in which a model's weights are sent."
+    )
+
+
+class Sweep(Section):
+    """What `hat-sim sweep` varies; a run takes the scenario as it stands."""
+
+    vary: tuple[dict[str, Any], ...] | dict[str, Any] = Field(
+        title="Axes",
+        description="Paths with their values, an axis each; in a list, those of one entry move together.",
+    )
+    seeds: Count = Field(
+        default=1, title="Seeds", description="How many seeds, the scenario's own first, each cell has."
     )
 
 
@@ -291,9 +304,7 @@ class Scenario(Section):
     rounds: Annotated[Any, AfterValidator(_not_supported)] = Field(
         default=None, title="Rounds", description="Not supported yet."
     )
-    sweep: Annotated[Any, AfterValidator(_not_supported)] = Field(
-        default=None, title="Sweep", description="Not supported yet."
-    )
+    sweep: Sweep | None = Field(default=None, title="Sweep", description="What `hat-sim sweep` varies.")
 
     def device_profile(self, name: str) -> DeviceProfile:
         """The scenario's own device of that name, else the catalogue's."""

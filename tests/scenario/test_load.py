@@ -87,11 +87,6 @@ training: 3
         ("links: lte", "links: 3", r":11: sources.links: must be text, got 3"),
         ("pi5: 1}", "pi5: 0}", r":10: sources.devices.pi5: is too small, got 0 \(at least 1\)"),
         (
-            "pi5: 1}",
-            "pi5: 1}\n  count: 5",
-            r"the numbers of sources disagree: count says 5 but devices says 3",
-        ),
-        (
             "links: lte",
             "links: lte\n  heterogeneity: {compute: -1}",
             r":12: sources.heterogeneity.compute: is too s",
@@ -103,7 +98,9 @@ training: 3
         ),
         ("seed: 3", "faults: [{}]", r":2: faults: faults are not simulated yet \(only \[\] is accepted\)"),
         ("seed: 3", "rounds: 2", r":2: rounds: not supported yet"),
-        ("seed: 3", "sweep: {}", r":2: sweep: not supported yet"),
+        ("seed: 3", "sweep: {}", r":2: sweep.vary: is missing"),
+        ("seed: 3", "sweep: {vary: {}, seeds: 0}", r":2: sweep.seeds: is too small, got 0"),
+        ("seed: 3", "sweep: {vray: {}}", r':2: sweep.vray: unknown key "vray" \(did you mean "vary"'),
         (
             "seed: 3",
             "devices: {w: {speed: 1 FLOP/s}}",

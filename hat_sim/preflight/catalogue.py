@@ -1,0 +1,101 @@
+"""What the catalogues of datasets, methods and architectures say against a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hat_sim.data.packaged.catalogue import PACKAGED
+from hat_sim.errors import Problem, UserError
+from hat_sim.learning.architectures import ARCHITECTURES
+from hat_sim.learning.recipes import AXES
+from hat_sim.methods.registry import METHODS, find_method
+from hat_sim.preflight.facts import Facts, known_facts
+from hat_sim.preflight.fitting import Fitting
+from hat_sim.scenario.fleet import build_fleets
+from hat_sim.scenario.load import ScenarioDocument, load_scenario, varied
+from hat_sim.scenario.messages import option_problems
+from hat_sim.scenario.nearest import suggestion
+from hat_sim.scenario.schema import Scenario
+
+
+def load_checked(file: Path, overrides: Sequence[str] = (), seed: int | None = None) -> ScenarioDocument:
+    """Read a scenario and check it against the catalogues, not the data; UserError with all problems."""
+    return load_scenario(file, overrides, seed, checks=[catalogue_problems])
+
+
+def vary_checked(
+    document: ScenarioDocument, settings: Mapping[str, Any], seed: int, where: str
+) -> ScenarioDocument:
+    """The document with other values at some paths, checked as `load_checked` does."""
+    return varied(document, settings, seed, where, checks=[catalogue_problems])
+
+
+def catalogue_problems(scenario: Scenario) -> Iterator[Problem]:
+    """What the catalogues of datasets, methods and architectures say against a scenario."""
+    yield from _method_problems(scenario)
+    yield from _unknown_architectures(scenario)
+    if scenario.data.dataset is not None and scenario.data.dataset not in PACKAGED:
+        name = scenario.data.dataset
+        yield Problem(f'unknown dataset "{name}"', path="data.dataset", hint=suggestion(name, PACKAGED))
+        return
+    facts = known_facts(scenario.data)
+    if facts is not None:
+        yield from fleet_problems(scenario, facts)
+
+
+def fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:
+    """What a dataset's facts say against the devices of a scenario."""
+    yield from _rotation_problems(scenario, facts.shape)
+    try:
+        fleets = build_fleets(scenario, facts.domains)
+    except UserError as error:
+        yield from error.problems
+        return
+    fitting_of = Fitting(scenario, facts)
+    yield from {problem: None for fleet in fleets for problem in fitting_of.problems(fleet)}
+
+
+def _rotation_problems(scenario: Scenario, shape: tuple[int, ...]) -> Iterator[Problem]:
+    """Only series whose channels come in threes can be turned."""
+    if scenario.training.source_rotation > 0 and (len(shape) != 2 or shape[1] % AXES):
+        yield Problem(
+            f"samples of shape {shape} are not of three-axis sensors",
+            path="training.source_rotation",
+            hint="0, or series (time, channels) whose channels come in threes",
+        )
+
+
+def _method_problems(scenario: Scenario) -> Iterator[Problem]:
+    name = scenario.method.name
+    try:
+        method = find_method(name)
+    except LookupError as error:
+        hint = suggestion(name, METHODS) if ":" not in name else "package.module:object"
+        yield Problem(str(error), path="method.name", hint=hint)
+        return
+    try:
+        method.options.model_validate(dict(scenario.method.options))
+    except ValidationError as error:
+        yield from option_problems("method", method.options, error)
+
+
+def _unknown_architectures(scenario: Scenario) -> Iterator[Problem]:
+    for path, name in _named_architectures(scenario):
+        if name != "auto" and name not in ARCHITECTURES:
+            hint = suggestion(name, ("auto", *ARCHITECTURES))
+            yield Problem(f'unknown architecture "{name}"', path=path, hint=hint)
+
+
+def _named_architectures(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    yield "target.architecture", scenario.target.architecture
+    sources = scenario.sources
+    if isinstance(sources, tuple):
+        for index, source in enumerate(sources):
+            yield f"sources.{index}.architecture", source.architecture
+    else:
+        for name in sources.architectures:
+            yield "sources.architectures", name

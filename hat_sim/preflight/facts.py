@@ -1,0 +1,33 @@
+"""What is known of a scenario's data without a sample of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hat_sim.data.generated.spec import GeneratedSpec
+from hat_sim.data.packaged.catalogue import PACKAGED
+from hat_sim.scenario.schema import Data, Generated
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What of a dataset decides about fleets and architectures; `classes` is their number."""
+
+    shape: tuple[int, ...]
+    classes: int
+    domains: tuple[str, ...]
+
+
+def known_facts(data: Data) -> Facts | None:
+    """The facts of packaged and generated data, known without a sample; None for a folder."""
+    if data.dataset is not None:
+        info = PACKAGED[data.dataset]
+        return Facts(info.shape, len(info.classes), info.domains)
+    if data.generated is not None:
+        spec = spec_of(data.generated)
+        return Facts(spec.shape, spec.classes, spec.domain_names)
+    return None
+
+
+def spec_of(generated: Generated) -> GeneratedSpec:
+    return GeneratedSpec(**generated.model_dump())

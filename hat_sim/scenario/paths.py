@@ -1,0 +1,48 @@
+"""Dotted paths into a scenario: whether one leads anywhere, and the known one that it is most like."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from hat_sim.errors import Problem
+from hat_sim.scenario.messages import SECTIONS, section_at
+from hat_sim.scenario.nearest import nearest
+from hat_sim.scenario.schema import Method
+
+
+def unknown_path(path: str, values: Mapping[str, Any], options: Collection[str]) -> Problem | None:
+    """What is wrong with a path into the scenario of these values, None if it leads somewhere.
+
+    `options` are those of the scenario's method. What stands inside of a value, such as a count by name, is
+    left to the scenario's own checks.
+    """
+    steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
+    here: Any = values
+    for depth, step in enumerate(steps):
+        section = section_at(steps[:depth])
+        is_list = isinstance(here, list | tuple)
+        if is_list and not (isinstance(step, int) and step < len(here)):
+            around = ".".join(map(str, steps[:depth]))
+            last = len(here) - 1
+            return Problem(
+                f"{around} is a list here, without an entry {step!r}", hint=f"an index up to {last}"
+            )
+        if section is not None and not is_list:
+            known = {*section.model_fields, *(options if section is Method else ())}
+            if step not in known:
+                return Problem(f'unknown path "{path}"', hint=_suggestion(path, options))
+        here = here[step] if is_list or (isinstance(here, Mapping) and step in here) else None
+    return None
+
+
+def _suggestion(path: str, options: Collection[str]) -> str:
+    match = nearest(path, _known_paths(options))
+    return f'did you mean "{match}"?' if match else "`hat-sim schema` lists the keys of a scenario"
+
+
+def _known_paths(options: Collection[str]) -> Iterator[str]:
+    for around, section in SECTIONS.items():
+        if "*" not in around:
+            keys = [*section.model_fields, *(options if section is Method else ())]
+            yield from (f"{around}.{key}" if around else key for key in keys)
