@@ -13,13 +13,11 @@ from typing import Literal
 
 from rich.console import Console
 
+from hat_sim.cli.claiming import check_claim
 from hat_sim.cli.progress import progress_on
 from hat_sim.cli.summary import print_summary
-from hat_sim.errors import UserError
 from hat_sim.preflight import Plan, load_checked, prepare
-from hat_sim.scenario.resolved import resolved_scenario
-from hat_sim.simulation.archive import finish, identity_of
-from hat_sim.simulation.result import Identity
+from hat_sim.simulation.archive import begin, finish, identity_of
 from hat_sim.simulation.run_folder import REPORT, RunFolder, default_folder
 
 
@@ -38,13 +36,15 @@ def run_scenario(
     plan = prepare(load_checked(file, overrides, seed))
     identity = identity_of(plan)
     folder = RunFolder(out if out is not None else default_folder(identity))
+    holds_this = folder.holds(identity)
+    check_claim(folder, "run", holds_this, "a run of another scenario or seed", resume, force)
     for note in plan.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
-    if _is_done(folder, identity, resume, force):
+    if holds_this and folder.is_finished() and not force:
         console.print(f"{folder.path} holds this run already; --force runs it again", soft_wrap=True)
     else:
         try:
-            _run(plan, identity, folder, hosts or os.cpu_count() or 1, address, console, resume)
+            _run(plan, folder, hosts or os.cpu_count() or 1, address, console, resume)
         except KeyboardInterrupt:
             if folder.is_ours():
                 print(f"interrupted; --resume goes on with {folder.path}", file=sys.stderr)
@@ -56,29 +56,8 @@ def run_scenario(
     print_summary(console, folder.read_result(), folder.path)
 
 
-def _is_done(folder: RunFolder, identity: Identity, resume: bool, force: bool) -> bool:
-    """Whether the folder holds the finished run; UserError where the run must not go there."""
-    if folder.is_empty():
-        return False
-    if not folder.is_ours():
-        raise UserError(f"{folder.path} exists and is no run folder", hint="name another one with --out")
-    if force:
-        return False
-    if not folder.holds(identity):
-        raise UserError(
-            f"{folder.path} holds a run of another scenario or seed",
-            hint="name another folder with --out, or give --force to put this run in its place",
-        )
-    if not folder.is_finished() and not resume:
-        raise UserError(
-            f"{folder.path} holds an unfinished run", hint="--resume goes on with it, --force starts again"
-        )
-    return folder.is_finished()
-
-
 def _run(
     plan: Plan,
-    identity: Identity,
     folder: RunFolder,
     hosts: int | Literal["per-device"],
     address: str | None,
@@ -99,7 +78,7 @@ def _run(
 
         check_actors(plan, hosts)
         with cluster(address):
-            folder.begin(identity, resolved_scenario(plan.scenario), resume)
+            begin(folder, plan, resume)
             record = run_plan(plan, hosts, address, tell, folder.outcomes)
         wall_s = time.monotonic() - started
     finish(folder, plan, record, hosts, wall_s)

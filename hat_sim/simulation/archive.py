@@ -1,4 +1,4 @@
-"""From a plan and its record to a finished run folder."""
+"""From a plan and its record to a run folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from hat_sim.preflight import Plan
 from hat_sim.scenario.fleet import Fleet
+from hat_sim.scenario.resolved import resolved_scenario
 from hat_sim.simulation.record import RunRecord, TargetResult
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of
 from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder
@@ -24,10 +25,17 @@ def identity_of(plan: Plan) -> Identity:
     return Identity(plan.scenario.name, plan.sha256, plan.scenario.seed, plan.scenario.method.name)
 
 
-def finish(folder: RunFolder, plan: Plan, record: RunRecord, hosts: int | str, wall_s: float) -> None:
-    """Write all that a finished run holds into a folder that was begun for it."""
-    for target, result in record.targets.items():
-        folder.write_model(target, result.weights, result.program)
+def begin(folder: RunFolder, plan: Plan, resume: bool = False) -> None:
+    """Claim a folder for a run of the plan."""
+    folder.begin(identity_of(plan), resolved_scenario(plan.scenario), resume)
+
+
+def finish(
+    folder: RunFolder, plan: Plan, record: RunRecord, hosts: int | str, wall_s: float
+) -> dict[str, Any]:
+    """Write all that a finished run holds into a folder that was begun for it; its `result.json`."""
+    for target, it in record.targets.items():
+        folder.write_model(target, it.weights, it.program)
     folder.write_ledger([row for world in record.worlds for row in world.ledger])
     folder.write_curves([{"target": name, **row} for name, it in record.targets.items() for row in it.curve])
     folder.write_fleet([row for fleet in plan.fleets for row in _fleet(fleet, record)])
@@ -45,7 +53,9 @@ def finish(folder: RunFolder, plan: Plan, record: RunRecord, hosts: int | str, w
         },
     )
     outcomes = [_outcome(fleet, record) for fleet in plan.fleets]
-    folder.finish(result_of(identity_of(plan), outcomes, record.worlds))
+    result = result_of(identity_of(plan), outcomes, record.worlds)
+    folder.finish(result)
+    return result
 
 
 def _outcome(fleet: Fleet, record: RunRecord) -> TargetOutcome:

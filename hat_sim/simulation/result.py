@@ -10,7 +10,7 @@ from typing import Any
 from hat_sim.protocol.effects import PHASES
 from hat_sim.protocol.ledger import LedgerRow, Traffic, traffic_by
 from hat_sim.simulation.clock import NS_PER_S
-from hat_sim.simulation.record import WorldRecord
+from hat_sim.simulation.record import TargetTimes, WorldRecord
 
 SCHEMA = 1
 DIGITS = 9
@@ -46,6 +46,9 @@ def result_of(
 ) -> dict[str, Any]:
     """The content of `result.json`, its keys in the contract's order, floats rounded to 9 digits."""
     rows = [row for world in worlds for row in world.ledger]
+    own: defaultdict[str, list[LedgerRow]] = defaultdict(list)
+    for row in rows:
+        own[row.target].append(row)
     times = {name: it for world in worlds for name, it in world.targets.items()}
     energy = _by_target(worlds)
     total = _traffic(rows)
@@ -59,40 +62,54 @@ def result_of(
         "scenario_sha256": identity.scenario_sha256,
         "seed": identity.seed,
         "method": identity.method,
-        "targets": [
-            {
-                "device": it.device,
-                "domain": it.domain,
-                "accuracy": it.accuracy,
-                "macro_f1": it.macro_f1,
-                "accuracy_target_only": it.accuracy_target_only,
-                "shortlisted": list(it.shortlisted),
-                "selected": list(it.selected),
-                "traffic": _counts(_traffic([row for row in rows if row.target == it.device])),
-                "simulated_s": times[it.device].end_ns / NS_PER_S,
-                "energy_j": energy[it.device],
-                "notes": list(it.notes),
-            }
-            for it in outcomes
-        ],
+        "targets": [_target(it, own[it.device], times[it.device], energy[it.device]) for it in outcomes],
         "accuracy": _mean([it.accuracy for it in outcomes]),
         "accuracy_target_only": _mean([it.accuracy_target_only for it in outcomes]),
         "traffic": {
             **_counts(total),
-            "by_phase": dict.fromkeys(PHASES, 0) | _payload(rows, "phase"),
+            "by_phase": _by_phase(_payload(rows, "phase")),
             "by_kind": _payload(rows, "kind"),
             "all_models_bytes": all_models,
             "saving": 1 - total.payload_bytes / all_models,
         },
         "time": {
             "simulated_s": slowest.end_ns / NS_PER_S,
-            "by_phase": {phase: slowest.phase_ns.get(phase, 0) / NS_PER_S for phase in PHASES},
+            "by_phase": {phase: ns / NS_PER_S for phase, ns in _by_phase(slowest.phase_ns).items()},
         },
         "energy_j": {"compute": compute, "radio": radio, "by_device": _by_device(worlds)},
         "faults": {},
     }
     rounded: dict[str, Any] = rounded_floats(result)
     return rounded
+
+
+def _target(
+    outcome: TargetOutcome, rows: Sequence[LedgerRow], times: TargetTimes, energy_j: float
+) -> dict[str, Any]:
+    """What became of one target, and what its model cost; `rows` are its part of the ledger."""
+    traffic = _traffic(rows)
+    return {
+        "device": outcome.device,
+        "domain": outcome.domain,
+        "accuracy": outcome.accuracy,
+        "macro_f1": outcome.macro_f1,
+        "accuracy_target_only": outcome.accuracy_target_only,
+        "shortlisted": list(outcome.shortlisted),
+        "selected": list(outcome.selected),
+        "traffic": _counts(traffic),
+        "simulated_s": times.end_ns / NS_PER_S,
+        "energy_j": energy_j,
+        "notes": list(outcome.notes),
+        "all_models_bytes": outcome.all_models_bytes,
+        "saving": 1 - traffic.payload_bytes / outcome.all_models_bytes,
+        "payload_by_phase": _by_phase(_payload(rows, "phase")),
+        "time_by_phase": {phase: ns / NS_PER_S for phase, ns in _by_phase(times.phase_ns).items()},
+    }
+
+
+def _by_phase(found: Mapping[str, int]) -> dict[str, int]:
+    """All phases in their order, those without anything with 0."""
+    return {phase: found.get(phase, 0) for phase in PHASES}
 
 
 def rounded_floats(value: Any) -> Any:

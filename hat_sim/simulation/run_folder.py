@@ -6,7 +6,6 @@ with it is finished. Files appear whole.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shutil
@@ -16,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from ruamel.yaml import YAML
 
 from hat_sim.errors import UserError
 from hat_sim.protocol.ledger import COLUMNS, LedgerRow
-from hat_sim.simulation.result import Identity
+from hat_sim.simulation import files
+from hat_sim.simulation.result import SCHEMA, Identity
 
 SCENARIO, RESULT, LEDGER, TIMELINE = "scenario.yaml", "result.json", "ledger.parquet", "timeline.json"
 CURVES, FLEET, FUSION = "curves.parquet", "fleet.parquet", "fusion.parquet"
@@ -30,7 +28,8 @@ MODELS = "model"
 OUTCOMES = ".outcomes"
 """What targets have computed, until the run is finished: `--resume` goes on from there."""
 
-_HEADER = re.compile(r"# hat-sim run, schema 1: scenario ([0-9a-f]{64}), seed (\d+)\n")
+_HEADER = re.compile(r"# hat-sim run, schema (\d+): scenario ([0-9a-f]{64}), seed (\d+)\n")
+_AGAIN = "run it again"
 _INTEGERS = frozenset({"seq", "payload_bytes", "wire_bytes", "sent_ns", "arrived_ns", "attempt"})
 LEDGER_SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in COLUMNS])
 CURVE_SCHEMA = pa.schema(
@@ -84,10 +83,7 @@ class RunFolder:
         return self._header() is not None
 
     def is_empty(self) -> bool:
-        """Whether nothing is there; UserError where a file is in the way."""
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"{self.path} is a file", hint="name a folder for the run")
-        return not self.path.exists() or not any(self.path.iterdir())
+        return files.is_empty(self.path)
 
     def is_finished(self) -> bool:
         return (self.path / RESULT).is_file()
@@ -111,57 +107,52 @@ class RunFolder:
 
         UserError where it cannot be made.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            what = f"{self.path} cannot be made: {error.strerror}"
-            raise UserError(what, hint="name another folder with --out") from None
+        files.make_folder(self.path)
         for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, FUSION, ENVIRONMENT, REPORT):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / MODELS, ignore_errors=True)
         if not resume:
             shutil.rmtree(self.outcomes, ignore_errors=True)
-        text = io.StringIO()
-        yaml = YAML()
-        yaml.dump(dict(scenario), text)
-        header = f"# hat-sim run, schema 1: scenario {identity.scenario_sha256}, seed {identity.seed}\n"
-        self._write(SCENARIO, (header + text.getvalue()).encode())
+        header = f"# hat-sim run, schema {SCHEMA}: scenario {identity.scenario_sha256}, seed {identity.seed}"
+        files.write_yaml(self.path / SCENARIO, header, scenario)
 
     def write_ledger(self, rows: Sequence[LedgerRow]) -> None:
         columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-        self._write_table(LEDGER, pa.table(columns, schema=LEDGER_SCHEMA))
+        files.write_table(self.path / LEDGER, pa.table(columns, schema=LEDGER_SCHEMA))
 
     def write_curves(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._write_table(CURVES, pa.Table.from_pylist(list(rows), schema=CURVE_SCHEMA))
+        files.write_table(self.path / CURVES, pa.Table.from_pylist(list(rows), schema=CURVE_SCHEMA))
 
     def write_fleet(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each target and device of its world, the target itself first."""
-        self._write_table(FLEET, pa.Table.from_pylist(list(rows), schema=FLEET_SCHEMA))
+        files.write_table(self.path / FLEET, pa.Table.from_pylist(list(rows), schema=FLEET_SCHEMA))
 
     def write_fusion(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each source that was fused and each class that the fusion took samples for."""
-        self._write_table(FUSION, pa.Table.from_pylist(list(rows), schema=FUSION_SCHEMA))
+        files.write_table(self.path / FUSION, pa.Table.from_pylist(list(rows), schema=FUSION_SCHEMA))
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        self._write(name, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+        files.write_json(self.path / name, content)
 
     def write_model(self, target: str, weights: bytes, program: bytes) -> None:
         """`model/<target>/model.safetensors` and `model.pt`, a TorchScript program."""
-        (self.path / MODELS / target).mkdir(parents=True, exist_ok=True)
-        self._write(f"{MODELS}/{target}/model.safetensors", weights)
-        self._write(f"{MODELS}/{target}/model.pt", program)
+        folder = self.path / MODELS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        files.write_whole(folder / "model.safetensors", weights)
+        files.write_whole(folder / "model.pt", program)
 
     def read_result(self) -> dict[str, Any]:
-        """`result.json`; UserError where this is no finished run."""
+        """`result.json`; UserError where this is no finished run, or one of another version."""
         if not self.is_ours() or not self.is_finished():
             state = "is an unfinished run" if self.is_ours() else "is no run folder"
             raise UserError(f"{self.path} {state}", hint="name a folder that `hat-sim run` has finished")
         try:
             result: dict[str, Any] = json.loads((self.path / RESULT).read_bytes())
         except (OSError, ValueError) as error:
-            raise _unreadable(self.path / RESULT, error) from None
+            raise files.unreadable(self.path / RESULT, error, _AGAIN) from None
         if not isinstance(result, dict):
-            raise _unreadable(self.path / RESULT, "it holds no result")
+            raise files.unreadable(self.path / RESULT, "it holds no result", _AGAIN)
+        files.check_version(self.path, result.get("schema"), SCHEMA)
         return result
 
     def read_ledger(self) -> pa.Table:
@@ -181,33 +172,11 @@ class RunFolder:
         return self._read_table(CURVES, CURVE_SCHEMA)
 
     def _header(self) -> tuple[str, int] | None:
-        try:
-            with (self.path / SCENARIO).open(encoding="utf-8") as file:
-                match = _HEADER.fullmatch(file.readline())
-        except (OSError, UnicodeDecodeError):
-            return None
-        return (match[1], int(match[2])) if match else None
+        match = files.read_header(self.path / SCENARIO, _HEADER, SCHEMA)
+        return (match[2], int(match[3])) if match else None
 
     def _read_table(self, name: str, schema: pa.Schema) -> pa.Table:
-        try:
-            table = pq.read_table(self.path / name, page_checksum_verification=True)
-        except (OSError, pa.ArrowException) as error:
-            raise _unreadable(self.path / name, error) from None
+        table = files.read_table(self.path / name, _AGAIN)
         if not table.schema.equals(schema):
-            raise _unreadable(self.path / name, "it has other columns")
+            raise files.unreadable(self.path / name, "it has other columns", _AGAIN)
         return table
-
-    def _write_table(self, name: str, table: pa.Table) -> None:
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-        self._write(name, sink.getvalue().to_pybytes())
-
-    def _write(self, name: str, content: bytes) -> None:
-        path = self.path / name
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-
-
-def _unreadable(file: Path, why: object) -> UserError:
-    return UserError(f"{file} cannot be read: {why}", hint="run it again")

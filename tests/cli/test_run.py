@@ -246,7 +246,7 @@ class TestWhereItGoes:
     def test_a_file_in_the_way_is_refused(self, hat_sim, here) -> None:
         before = (here / "tiny.yaml").read_bytes()
         ended = hat_sim("run", "tiny.yaml", "--out", "tiny.yaml", "--force")
-        assert (ended.code, ended.err) == (2, "tiny.yaml is a file (name a folder for the run)\n")
+        assert (ended.code, ended.err) == (2, "tiny.yaml is a file (name a folder)\n")
         below = hat_sim("run", "tiny.yaml", "--out", "tiny.yaml/run")
         assert below.code == 2
         assert below.err == "tiny.yaml/run cannot be made: Not a directory (name another folder with --out)\n"

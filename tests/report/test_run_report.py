@@ -197,12 +197,22 @@ class TestWrongInput:
         assert main(["report", str(tmp_path)]) == 2
         assert "is no run folder" in capsys.readouterr().err
 
-    def test_a_newer_version(self, run_folder) -> None:
+    def test_a_result_of_a_newer_version(self, run_folder) -> None:
         folder = run_folder()
         result = json.loads((folder / "result.json").read_text())
         (folder / "result.json").write_text(json.dumps({**result, "schema": 2}))
-        with pytest.raises(UserError, match="has schema 2, this version reads 1"):
+        with pytest.raises(
+            UserError, match="its format is 2, this one knows 1"
+        ):
             read_run(folder)
+
+    def test_a_folder_of_a_newer_version(self, run_folder, capsys) -> None:
+        folder = run_folder()
+        scenario = (folder / "scenario.yaml").read_text()
+        (folder / "scenario.yaml").write_text(scenario.replace("schema 1", "schema 2"))
+        for command in (["report", str(folder)], ["traffic", str(folder)]):
+            assert main(command) == 2
+            assert "made by another version of hat-sim: its format is 2" in capsys.readouterr().err
 
     @pytest.mark.parametrize("name", ["curves.parquet", "timeline.json", "ledger.parquet", "fleet.parquet"])
     def test_a_damaged_file(self, run_folder, name: str) -> None:

@@ -14,7 +14,6 @@ import pyarrow as pa
 from hat_sim.errors import UserError
 from hat_sim.report.look import ASKED, CHOSEN, SHORTLISTED
 from hat_sim.simulation.clock import NS_PER_S
-from hat_sim.simulation.result import SCHEMA
 from hat_sim.simulation.run_folder import RESULT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import NS_PER_US
 
@@ -115,11 +114,6 @@ def read_run(path: Path) -> RunRecord:
     """Read a run folder; UserError where it is none, unfinished, damaged or of a newer version."""
     folder = RunFolder(path)
     result = folder.read_result()
-    if result.get("schema") != SCHEMA:
-        raise UserError(
-            f"{path} has schema {result.get('schema')}, this version reads {SCHEMA}",
-            hint="use the version of hat-sim that made it",
-        )
     frames = _frames(folder.read_ledger())
     fleets = _by_target(folder.read_fleet().to_pylist())
     curves = _by_target(folder.read_curves().to_pylist())
