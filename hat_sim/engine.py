@@ -163,13 +163,13 @@ class _TargetActor:
         _one_thread()
         from hat_sim.learning.outcome_cache import OutcomeCache, origin_of
         from nodes.joining import task_and_examination
-        from nodes.replay import NoOutcomes
+        from nodes.replay import NoOutcomes, Outcomes
         from nodes.target import Target
 
         self._doing = ""
         joining, dataset = part.joining, part.dataset
         task, self._examination = task_and_examination(joining, dataset.load(joining.domain))
-        self._outcomes = OutcomeCache(part.outcomes) if part.outcomes else NoOutcomes()
+        self._outcomes: Outcomes = OutcomeCache(part.outcomes) if part.outcomes else NoOutcomes()
         protocol = find_method(part.method).load()
         origin = origin_of(protocol, dataset.digest, joining, part.method, part.options)
         self._target = Target(protocol(task, part.options), origin, self._outcomes)
@@ -187,13 +187,10 @@ class _TargetActor:
         """Judge the finished target and export its model."""
         _one_thread()
         from nodes.observer import observe
+        from nodes.replay import remembered
 
         key = self._target.history.key("result")
-        result: TargetResult | None = self._outcomes.recall(key)
-        if result is None:
-            result = observe(self._target.fitted, self._examination)
-            self._outcomes.record(key, result)
-        return result
+        return remembered(self._outcomes, key, lambda: observe(self._target.fitted, self._examination))
 
     def _sent(self, step: Step) -> Step:
         if not isinstance(step.next, AskStep):

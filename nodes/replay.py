@@ -8,8 +8,11 @@ started again goes through the same steps without doing the work twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Outcomes(Protocol):
@@ -21,6 +24,23 @@ class Outcomes(Protocol):
 
     def record(self, key: str, outcome: Any) -> None: ...
 
+    def reserve(self, key: str) -> AbstractContextManager[None]:
+        """Wait until nobody else is at work on this outcome, and keep others waiting meanwhile."""
+        ...
+
+
+def remembered(outcomes: Outcomes, key: str, compute: Callable[[], T]) -> T:
+    """The outcome under `key`: recalled, or computed now and recorded, by one process at a time."""
+    found: T | None = outcomes.recall(key)
+    if found is not None:
+        return found
+    with outcomes.reserve(key):
+        found = outcomes.recall(key)
+        if found is None:
+            found = compute()
+            outcomes.record(key, found)
+    return found
+
 
 class NoOutcomes:
     """Remembers nothing: every computation is done."""
@@ -30,6 +50,9 @@ class NoOutcomes:
 
     def record(self, key: str, outcome: Any) -> None:
         pass
+
+    def reserve(self, key: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class History:

@@ -16,7 +16,7 @@ from hat_sim.protocol.effects import Ask, Compute, Progress, Protocol, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import ErrorReply
 from hat_sim.protocol.steps import AskStep, ComputeStep, Done, Parcel, Step
-from nodes.replay import History, NoOutcomes, Outcomes
+from nodes.replay import History, NoOutcomes, Outcomes, remembered
 
 
 class Target:
@@ -67,12 +67,9 @@ class Target:
                 raise InternalError("the protocol does not wait for anything")
 
     def _outcome(self, work: Compute, progress: Progress) -> Any:
-        """The outcome of a computation: recalled, or computed now and recorded."""
+        """The outcome of a computation, done now if it is not remembered."""
         key = self._history.key(work.label)
-        outcome = self._outcomes.recall(key)
-        if outcome is None:
-            outcome = work.run(progress)
-            self._outcomes.record(key, outcome)
+        outcome = remembered(self._outcomes, key, lambda: work.run(progress))
         self._history.computed(work.label)
         return outcome
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hat_sim.cli import data, profiles, report, run, schema, traffic, validate
+from hat_sim.cli import data, profiles, report, run, schema, sweep, traffic, validate
 from hat_sim.errors import UserError
 
 EXIT_BUG = 1
@@ -52,6 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run.run)
+app.command("sweep")(sweep.sweep)
 app.command("traffic")(traffic.traffic)
 app.command("report")(report.report)
 app.command("validate")(validate.validate)

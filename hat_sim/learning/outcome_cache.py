@@ -6,10 +6,12 @@ ever crosses a link.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import inspect
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,15 +34,7 @@ class OutcomeCache:
         """The outcome recorded under `key`, None if there is none."""
         try:
             return pickle.loads(self._path(key).read_bytes())
-        except (
-            OSError,
-            pickle.UnpicklingError,
-            EOFError,
-            AttributeError,
-            ImportError,
-            ValueError,
-            IndexError,
-        ):
+        except _UNREADABLE:
             return None
 
     def record(self, key: str, outcome: Any) -> None:
@@ -49,6 +43,15 @@ class OutcomeCache:
         with scratch_beside(path) as scratch:
             (scratch / "outcome").write_bytes(pickle.dumps(outcome))
             publish_file(scratch / "outcome", path)
+
+    @contextmanager
+    def reserve(self, key: str) -> Iterator[None]:
+        """Wait until no other process is at work on this outcome."""
+        path = self._path(key).with_suffix(".lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.pickle"

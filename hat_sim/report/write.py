@@ -9,9 +9,10 @@ from hat_sim.report.page import Page, html
 from hat_sim.report.run.page import run_page
 from hat_sim.report.run.record import read_run
 from hat_sim.report.sweep.page import sweep_page
-from hat_sim.report.sweep.record import SWEEP, read_sweep
+from hat_sim.report.sweep.record import read_sweep
 from hat_sim.report.vega import javascript, write_images
 from hat_sim.simulation.run_folder import REPORT
+from hat_sim.sweep.folder import SWEEP
 
 
 def prepare() -> None:

@@ -31,11 +31,15 @@ def begin(folder: RunFolder, plan: Plan, resume: bool = False) -> None:
 
 
 def finish(
-    folder: RunFolder, plan: Plan, record: RunRecord, hosts: int | str, wall_s: float
+    folder: RunFolder, plan: Plan, record: RunRecord, hosts: int | str, wall_s: float, models: bool = True
 ) -> dict[str, Any]:
-    """Write all that a finished run holds into a folder that was begun for it; its `result.json`."""
-    for target, it in record.targets.items():
-        folder.write_model(target, it.weights, it.program)
+    """Write all that a finished run holds into a folder that was begun for it; its `result.json`.
+
+    Without `models` the targets' models are left out.
+    """
+    if models:
+        for target, it in record.targets.items():
+            folder.write_model(target, it.weights, it.program)
     folder.write_ledger([row for world in record.worlds for row in world.ledger])
     folder.write_curves([{"target": name, **row} for name, it in record.targets.items() for row in it.curve])
     folder.write_fleet([row for fleet in plan.fleets for row in _fleet(fleet, record)])

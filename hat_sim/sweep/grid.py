@@ -45,11 +45,6 @@ class Cell:
     def seed(self) -> int:
         return self.identity.seed
 
-    @property
-    def place(self) -> str:
-        """Where it stands, in words: `method.eta=0.4, target.link=lte`."""
-        return place_of(self.settings)
-
 
 @dataclass(frozen=True)
 class Unsound:
@@ -61,8 +56,12 @@ class Unsound:
 
 
 def place_of(settings: Mapping[str, Any]) -> str:
-    """Values on the axes in words."""
-    return ", ".join(f"{path}={shown(value)}" for path, value in settings.items())
+    """Values on the axes in words: `method.eta=0.4, target.link=lte`."""
+    return ", ".join(f"{path}={_in_words(shown(value))}" for path, value in settings.items())
+
+
+def _in_words(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def axes_of(document: ScenarioDocument, given: Sequence[str]) -> tuple[Axis, ...]:
@@ -110,7 +109,8 @@ def _path_problems(document: ScenarioDocument, axes: Sequence[Axis]) -> Iterator
 class Grid:
     """All cells of a sweep over `axes` at `seeds`, in the order of the axes; those of one content once.
 
-    `check` may refuse a plan by a UserError. What is not sound is among `unsound` and not among `cells`.
+    `check` may refuse a plan by a UserError. What is not sound is among `unsound` and not among `cells`;
+    `notes` are what a user should know of any of these before trusting their figures.
     """
 
     def __init__(
@@ -126,6 +126,7 @@ class Grid:
         self._preparation = Preparation()
         cells: dict[tuple[str, int], Cell] = {}
         unsound: list[Unsound] = []
+        notes: dict[str, None] = {}
         for settings in self._settings():
             for seed in seeds:
                 try:
@@ -136,8 +137,10 @@ class Grid:
                 else:
                     cell = Cell(settings, identity_of(plan), parameters_of(plan))
                     cells.setdefault((cell.name, seed), cell)
+                    notes.update(dict.fromkeys(plan.notes))
         self.cells = tuple(cells.values())
         self.unsound = tuple(unsound)
+        self.notes = tuple(notes)
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hat_sim.preflight import Plan
@@ -34,6 +35,12 @@ def shown(value: Any) -> Value:
     if isinstance(value, list | tuple):
         return ", ".join(str(shown(each)) for each in value)
     return str(value)
+
+
+def short_names(paths: Sequence[str]) -> dict[str, str]:
+    """The last part of each path, or the whole where two end alike."""
+    last = Counter(path.rpartition(".")[2] for path in paths)
+    return {path: name if last[name := path.rpartition(".")[2]] == 1 else path for path in paths}
 
 
 def _leaves(section: Section, around: str) -> Iterator[tuple[str, Value]]:

@@ -201,9 +201,7 @@ class TestWrongInput:
         folder = run_folder()
         result = json.loads((folder / "result.json").read_text())
         (folder / "result.json").write_text(json.dumps({**result, "schema": 2}))
-        with pytest.raises(
-            UserError, match="its format is 2, this one knows 1"
-        ):
+        with pytest.raises(UserError, match="its format is 2, this one knows 1"):
             read_run(folder)
 
     def test_a_folder_of_a_newer_version(self, run_folder, capsys) -> None:

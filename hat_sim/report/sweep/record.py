@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from hat_sim.errors import UserError
 from hat_sim.report.quantities import number
+from hat_sim.simulation import files
+from hat_sim.sweep import parameters
+from hat_sim.sweep.folder import FAILURES, HEADER, RESULTS, SCHEMA, SWEEP
+from hat_sim.sweep.parameters import short_names
 
-SWEEP, RESULTS, FAILURES = "sweep.yaml", "results.parquet", "failures.json"
+_AND = " and "
 _COLUMNS = (
     "cell",
     "seed",
@@ -27,8 +28,7 @@ _COLUMNS = (
     "payload_bytes",
     "all_models_bytes",
     "simulated_s",
-    "energy_compute_j",
-    "energy_radio_j",
+    "energy_j",
 )
 
 
@@ -93,29 +93,26 @@ class Cell:
 
 
 def read_sweep(path: Path) -> SweepRecord:
-    """Read a sweep's folder; UserError where a file is missing or damaged."""
+    """Read a sweep's folder; UserError where a file is missing, damaged or of another version."""
+    files.read_header(path / SWEEP, HEADER, SCHEMA)
     try:
         described = YAML(typ="safe").load((path / SWEEP).read_text(encoding="utf-8"))
-        listed = [(str(axis["path"]), tuple(axis["values"])) for axis in described["axes"]]
+        axes = [_ListedAxis(tuple(it["paths"]), it["values"]) for it in described["axes"]]
+        name = str(described["name"])
     except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError) as error:
-        raise UserError(f"{path / SWEEP} cannot be read: {error}", hint="name a sweep's folder") from None
-    paths = [name for name, _ in listed]
-    try:
-        table = pq.read_table(path / RESULTS)
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(
-            f"{path / RESULTS} cannot be read: {error}", hint="`hat-sim sweep --resume` makes it again"
-        ) from None
-    wanted = [*_COLUMNS, *paths]
-    missing = [name for name in wanted if name not in table.column_names]
-    if missing:
-        raise UserError(f"{path / RESULTS} has no column {missing[0]}", hint="sweep again")
-    results = [_result(row, paths) for row in table.select(wanted).to_pylist()]
-    axes = [
-        Axis(name, _short(name, paths), _ordered({result.at[place] for result in results}, values))
-        for place, (name, values) in enumerate(listed)
-    ]
-    return SweepRecord(str(described.get("name", path.resolve().name)), axes, results, _failures(path))
+        raise files.unreadable(path / SWEEP, error, "name a sweep's folder") from None
+    table = files.read_table(
+        path / RESULTS, "`hat-sim sweep --resume` makes it again, and runs no cell twice"
+    )
+    wanted = [*_COLUMNS, *(each for axis in axes for each in axis.paths)]
+    missing = [column for column in wanted if column not in table.column_names]
+    if missing and table.num_rows:
+        raise files.unreadable(path / RESULTS, f"it has no column {missing[0]}", "sweep again")
+    rows = table.select(wanted).to_pylist() if table.num_rows else []
+    results = [_result(row, axes) for row in rows]
+    names = short_names([each for axis in axes for each in axis.paths])
+    found = [axis.found(names, {it.at[place] for it in results}) for place, axis in enumerate(axes)]
+    return SweepRecord(name, found, results, _failures(path))
 
 
 def cells_of(sweep: SweepRecord) -> list[Cell]:
@@ -131,7 +128,7 @@ def shown(value: Any) -> str:
     """An axis's value as a figure names it."""
     if value is None:
         return "not set"
-    return number(value) if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(parameters.shown(value))
 
 
 def place_of(axes: Sequence[Axis], at: Sequence[Any]) -> str:
@@ -157,32 +154,41 @@ def _cell(name: str, them: Sequence[Result]) -> Cell:
     )
 
 
-def _result(row: Mapping[str, Any], paths: Sequence[str]) -> Result:
+def _result(row: Mapping[str, Any], axes: Sequence[_ListedAxis]) -> Result:
     return Result(
         cell=row["cell"],
-        at=tuple(row[path] for path in paths),
+        at=tuple(axis.value(row) for axis in axes),
         unit=(row["target"], row["seed"]),
         accuracy=row["accuracy"],
         alone=row["accuracy_target_only"],
         payload=row["payload_bytes"],
         all_models=row["all_models_bytes"],
         seconds=row["simulated_s"],
-        joules=row["energy_compute_j"] + row["energy_radio_j"],
+        joules=row["energy_j"],
     )
 
 
-def _short(path: str, paths: Sequence[str]) -> str:
-    """The last part of a path, or the whole where two end alike."""
-    last = Counter(each.rsplit(".", 1)[-1] for each in paths)
-    return name if last[name := path.rsplit(".", 1)[-1]] == 1 else path
+@dataclass(frozen=True)
+class _ListedAxis:
+    """An axis as `sweep.yaml` lists it: paths that move together, and for each place their values."""
 
+    paths: tuple[str, ...]
+    values: Sequence[Sequence[Any]]
 
-def _ordered(found: set[Any], listed: Sequence[Any]) -> tuple[Any, ...]:
-    """Numbers by size, anything else as the sweep lists it; what it does not list comes last."""
-    if all(isinstance(value, int | float) for value in found):
-        return tuple(sorted(found))
-    places = {shown(value): place for place, value in enumerate(listed)}
-    return tuple(sorted(found, key=lambda value: (places.get(shown(value), len(places)), shown(value))))
+    def value(self, row: Mapping[str, Any]) -> Any:
+        """Where a row of the results stands; values of several paths become one text."""
+        values = [row[path] for path in self.paths]
+        return values[0] if len(values) == 1 else _AND.join(map(shown, values))
+
+    def found(self, names: Mapping[str, str], values: set[Any]) -> Axis:
+        """The axis with the values that results have, numbers by size, anything else as it is listed."""
+        if all(isinstance(value, int | float) for value in values):
+            order = tuple(sorted(values))
+        else:
+            listed = [_AND.join(map(shown, setting)) for setting in self.values]
+            places = {text: place for place, text in enumerate(listed)}
+            order = tuple(sorted(values, key=lambda it: (places.get(shown(it), len(places)), shown(it))))
+        return Axis(_AND.join(self.paths), _AND.join(names[path] for path in self.paths), order)
 
 
 def _failures(path: Path) -> list[Failure]:
@@ -198,4 +204,4 @@ def _failures(path: Path) -> list[Failure]:
             for it in json.loads((path / FAILURES).read_bytes())
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path / FAILURES} cannot be read: {error}", hint="sweep again") from None
+        raise files.unreadable(path / FAILURES, error, "sweep again") from None
