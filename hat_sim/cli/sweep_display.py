@@ -129,7 +129,7 @@ def print_cells(console: Console, run: SweepRun) -> None:
     for name in short_names(run.grid.paths).values():
         table.add_column(name, overflow="fold")
     for column in ("accuracy", "alone", "payload", "saving", "time", "energy"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     cells = {cell.name: cell for cell in run.grid.cells}
     for name, cell in list(cells.items())[:MOST_ROWS]:
         results = [it for (of, _), it in run.results.items() if of == name]

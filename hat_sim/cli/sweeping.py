@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,15 @@ from rich.console import Console
 from hat_sim.cli.claiming import check_claim
 from hat_sim.cli.sweep_display import print_cells, watching
 from hat_sim.errors import Problem, UserError
-from hat_sim.preflight import load_checked
+from hat_sim.preflight import Plan, load_checked
+from hat_sim.simulation.run_folder import REPORT
 from hat_sim.sweep.folder import SweepFolder, default_folder
-from hat_sim.sweep.grid import Grid, Unsound, axes_of
+from hat_sim.sweep.grid import Grid, axes_of
 from hat_sim.sweep.run import SweepRun
 
 MOST_UNSOUND = 20
 EXIT_FAILED = 1
+PIPED_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -45,70 +47,70 @@ class Request:
 
 def run_sweep(request: Request) -> None:
     """Sweep; UserError before anything is written where the input is wrong, exit code 1 if a cell fails."""
-    console = Console()
-    grid = _grid(request)
+    from hat_sim.engine import check_actors
+
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    hosts = request.hosts or os.cpu_count() or 1
+    grid = _grid(request, lambda plan: check_actors(plan, hosts))
     _check_sound(grid, request.skip_invalid)
     folder = SweepFolder(request.out if request.out is not None else default_folder(grid))
     check_claim(folder, "sweep", folder.holds(grid), "another sweep", request.resume, request.force)
-    for note in [*map(_skipped, grid.unsound), *grid.notes]:
+    skipped = [f"skipped: {problem}" for them in grid.unsound.values() for problem in them]
+    for note in [*skipped, *grid.notes]:
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
-    folder.begin(grid, anew=request.force)
     run = SweepRun(grid, folder, request.models)
-    run.find()
-    try:
-        _run(run, request, console)
-    except KeyboardInterrupt:
-        run.write(request.as_csv)
-        done = f"{len(run.results):,} of {len(grid.cells):,} cells are finished"
-        print(f"interrupted, {done}; --resume goes on with {folder.path}", file=sys.stderr)
-        raise
+    if not request.force:
+        run.find()
+    if run.missing:
+        _run(run, request, hosts, console)
+    else:
+        console.print("every cell is finished; --force runs them again")
+        folder.begin(grid, anew=False)
     run.write(request.as_csv)
     folder.finish()
     print_cells(console, run)
     _report(folder.path)
     console.print(f"sweep folder: {folder.path}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"report: {folder.path / REPORT}", soft_wrap=True, markup=False, highlight=False)
     if run.failures:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _grid(request: Request) -> Grid:
+def _run(run: SweepRun, request: Request, hosts: int, console: Console) -> None:
+    """Run what is missing; what is finished by then is written, if the user ends it."""
+    from hat_sim.engine import cluster
+
+    with watching(console, run) as watcher, cluster(request.address):
+        run.folder.begin(run.grid, anew=request.force)
+        try:
+            run.run(hosts, request.address, watcher)
+        except KeyboardInterrupt:
+            run.write(request.as_csv)
+            done = f"{len(run.results):,} of {len(run.grid.cells):,} cells are finished"
+            print(f"interrupted, {done}; --resume goes on with {run.folder.path}", file=sys.stderr)
+            raise
+
+
+def _grid(request: Request, check: Callable[[Plan], None]) -> Grid:
     """The cells that are asked for."""
     document = load_checked(request.scenario, request.overrides, request.seed)
     asked = document.scenario.sweep
     count = request.seeds if request.seeds is not None else asked.seeds if asked is not None else 1
     first = document.scenario.seed
-    return Grid(document, axes_of(document, request.vary), range(first, first + count))
+    return Grid(document, axes_of(document, request.vary), range(first, first + count), check)
 
 
 def _check_sound(grid: Grid, skip: bool) -> None:
     """UserError with all cells that are no sound scenario, unless they may be skipped and others are left."""
     if not grid.unsound or (skip and grid.cells):
         return
-    problems = [problem for it in grid.unsound[:MOST_UNSOUND] for problem in _problems(it)]
-    if len(grid.unsound) > MOST_UNSOUND:
-        problems.append(Problem(f"and {len(grid.unsound) - MOST_UNSOUND:,} more cells"))
+    shown = list(grid.unsound.values())[:MOST_UNSOUND]
+    problems = [problem for them in shown for problem in them]
+    if len(grid.unsound) > len(shown):
+        problems.append(Problem(f"and more at {len(grid.unsound) - len(shown):,} other places"))
     sound = f"{len(grid.cells):,} others are sound, --skip-invalid runs these"
     hint = sound if grid.cells else "no other cell is sound"
-    raise UserError([*problems, Problem(f"{len(grid.unsound):,} cells cannot be run", hint=hint)])
-
-
-def _skipped(unsound: Unsound) -> str:
-    problems = "; ".join(map(str, unsound.problems))
-    return f"skipped {unsound.place} at seed {unsound.seed}: {problems}"
-
-
-def _problems(unsound: Unsound) -> Sequence[Problem]:
-    """Its problems, placed at the cell instead of the option that set the value."""
-    place = f"{unsound.place} at seed {unsound.seed}"
-    return [Problem(it.what, path=it.path, hint=it.hint, where=place) for it in unsound.problems]
-
-
-def _run(run: SweepRun, request: Request, console: Console) -> None:
-    if not run.missing:
-        console.print("every cell is finished; --force runs them again")
-        return
-    with watching(console, run) as watcher:
-        run.run(request.hosts or os.cpu_count() or 1, request.address, watcher)
+    raise UserError([*problems, Problem(f"{grid.left_out:,} cells cannot be run", hint=hint)])
 
 
 def _report(folder: Path) -> None:

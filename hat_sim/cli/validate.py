@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from hat_sim.scenario.load import ScenarioDocument
     from hat_sim.scenario.schema import Scenario
 
 
@@ -25,12 +26,24 @@ def validate(
     for file in scenarios:
         try:
             document = load_checked(file)
+            if document.scenario.sweep is not None:
+                _check_sweep(document)
             if data:
                 prepare(document)
         except UserError as error:
             problems.extend(error.problems)
         else:
             print(f"{file}: {_summary(document.scenario)}")
+    if problems:
+        raise UserError(problems)
+
+
+def _check_sweep(document: ScenarioDocument) -> None:
+    """UserError with what is wrong with the cells of the file's own sweep."""
+    from hat_sim.errors import UserError
+    from hat_sim.sweep.grid import sweep_problems
+
+    problems = list(sweep_problems(document))
     if problems:
         raise UserError(problems)
 

@@ -76,6 +76,7 @@ def varied(
     for path, value in settings.items():
         put(tree, path, copy.deepcopy(value), f"{where} {path}")
     put(tree, "seed", seed, where)
+    _anchor_folder(tree.values, document.file.absolute().parent)
     return _checked(tree, document.file, checks)
 
 

@@ -37,7 +37,10 @@ def unknown_path(path: str, values: Mapping[str, Any], options: Collection[str])
 
 
 def _suggestion(path: str, options: Collection[str]) -> str:
-    match = nearest(path, _known_paths(options))
+    """The path that it is most like as a whole, else one that ends as it does."""
+    known = list(_known_paths(options))
+    ends = {each.rpartition(".")[2]: each for each in reversed(known)}
+    match = nearest(path, known) or ends.get(path.rpartition(".")[2])
     return f'did you mean "{match}"?' if match else "`hat-sim schema` lists the keys of a scenario"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -44,15 +44,6 @@ class Cell:
     @property
     def seed(self) -> int:
         return self.identity.seed
-
-
-@dataclass(frozen=True)
-class Unsound:
-    """A cell that is no sound scenario, and why."""
-
-    place: str
-    seed: int
-    problems: tuple[Problem, ...]
 
 
 def place_of(settings: Mapping[str, Any]) -> str:
@@ -106,11 +97,25 @@ def _path_problems(document: ScenarioDocument, axes: Sequence[Axis]) -> Iterator
         seen.add(path)
 
 
+def sweep_problems(document: ScenarioDocument) -> Iterator[Problem]:
+    """What is wrong with the cells of a file's own `sweep`, as far as shows without its data."""
+    for settings in _crossed(axes_of(document, ())):
+        try:
+            _varied(document, settings, document.scenario.seed)
+        except UserError as error:
+            yield from _placed(error, f"{document.where('sweep')}: {place_of(settings)}")
+
+
+def _placed(error: UserError, where: str) -> Iterator[Problem]:
+    """Problems of a cell, placed there and not at the option that has set the value."""
+    return (replace(problem, where=where) for problem in error.problems)
+
+
 class Grid:
     """All cells of a sweep over `axes` at `seeds`, in the order of the axes; those of one content once.
 
-    `check` may refuse a plan by a UserError. What is not sound is among `unsound` and not among `cells`;
-    `notes` are what a user should know of any of these before trusting their figures.
+    `check` may refuse a plan by a UserError. Cells that are not sound are `left_out`, and
+    `unsound` holds their problems by place. `notes` are what a user should know before trusting any figure.
     """
 
     def __init__(
@@ -125,21 +130,24 @@ class Grid:
         self.seeds = tuple(seeds)
         self._preparation = Preparation()
         cells: dict[tuple[str, int], Cell] = {}
-        unsound: list[Unsound] = []
+        self.unsound: dict[str, dict[Problem, None]] = {}
+        self.left_out = 0
         notes: dict[str, None] = {}
-        for settings in self._settings():
+        for settings in _crossed(self.axes):
             for seed in seeds:
                 try:
                     plan = self._plan(settings, seed)
                     check(plan)
                 except UserError as error:
-                    unsound.append(Unsound(place_of(settings), seed, error.problems))
+                    place = place_of(settings)
+                    found = dict.fromkeys(_placed(error, place))
+                    self.unsound[place] = self.unsound.get(place, {}) | found
+                    self.left_out += 1
                 else:
                     cell = Cell(settings, identity_of(plan), parameters_of(plan))
                     cells.setdefault((cell.name, seed), cell)
                     notes.update(dict.fromkeys(plan.notes))
         self.cells = tuple(cells.values())
-        self.unsound = tuple(unsound)
         self.notes = tuple(notes)
 
     @property
@@ -156,15 +164,20 @@ class Grid:
         text = json.dumps([plain, sorted(self.paths)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _settings(self) -> Iterator[dict[str, Any]]:
-        for places in product(*(axis.settings for axis in self.axes)):
-            values = [value for place in places for value in place]
-            yield dict(zip(self.paths, values, strict=True))
-
     def _plan(self, settings: Mapping[str, Any], seed: int) -> Plan:
-        scenario = self.document.scenario
-        written = {path: _written(path, value, scenario) for path, value in settings.items()}
-        return self._preparation.plan(vary_checked(self.document, written, seed, VARY))
+        return self._preparation.plan(_varied(self.document, settings, seed))
+
+
+def _crossed(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
+    """The settings of every cell, in the order of the axes."""
+    paths = [path for axis in axes for path in axis.paths]
+    for places in product(*(axis.settings for axis in axes)):
+        yield dict(zip(paths, (value for place in places for value in place), strict=True))
+
+
+def _varied(document: ScenarioDocument, settings: Mapping[str, Any], seed: int) -> ScenarioDocument:
+    written = {path: _written(path, value, document.scenario) for path, value in settings.items()}
+    return vary_checked(document, written, seed, VARY)
 
 
 def _written(path: str, value: Any, scenario: Scenario) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hat_sim.errors import UserError
-from hat_sim.scenario.fleet import Device, build_fleets
+from hat_sim.scenario.fleet import Device, apportion, build_fleets
 from hat_sim.scenario.schema import Scenario, source_count, target_count
 
 DOMAINS = [f"user-{number}" for number in range(1, 11)]
@@ -49,6 +49,25 @@ def test_each_domain_is_a_target_in_a_fleet_of_its_own() -> None:
     fleets = build_fleets(scenario("each"), DOMAINS)
     assert [fleet.target.domain for fleet in fleets] == DOMAINS
     assert all(len(fleet.sources) == 9 for fleet in fleets)
+
+
+@given(
+    counts=st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 50), min_size=1),
+    total=st.integers(1, 300),
+)
+def test_counts_beside_a_number_of_sources_are_proportions(counts: dict[str, int], total: int) -> None:
+    """Each share is its exact part, rounded up or down."""
+    shares = apportion(counts, total)
+    assert sum(shares.values()) == total
+    for name, share in shares.items():
+        assert abs(share - counts[name] * total / sum(counts.values())) < 1
+
+
+def test_a_fleet_of_any_size_keeps_its_mix() -> None:
+    mix = {"pi4": 10, "pi5": 20}
+    for count in (3, 30, 300):
+        dealt = Counter(it.profile.name for it in sources_of(devices=mix, count=count))
+        assert dealt == {"pi4": count // 3, "pi5": 2 * count // 3}
 
 
 def test_counts_are_dealt_exactly_and_lists_evenly() -> None:
