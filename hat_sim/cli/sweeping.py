@@ -69,7 +69,7 @@ def run_sweep(request: Request) -> None:
     run.write(request.as_csv)
     folder.finish()
     print_cells(console, run)
-    _report(folder.path)
+    _write_reports(run, request.reports)
     console.print(f"sweep folder: {folder.path}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"report: {folder.path / REPORT}", soft_wrap=True, markup=False, highlight=False)
     if run.failures:
@@ -113,7 +113,13 @@ def _check_sound(grid: Grid, skip: bool) -> None:
     raise UserError([*problems, Problem(f"{grid.left_out:,} cells cannot be run", hint=hint)])
 
 
-def _report(folder: Path) -> None:
+def _write_reports(run: SweepRun, of_cells: bool) -> None:
+    """The sweep's own report and, where these are asked for, that of each cell which has none."""
     from hat_sim.report.write import write_report
 
-    write_report(folder)
+    write_report(run.folder.path)
+    if of_cells:
+        cells = [run.folder.cell(cell).path for cell in run.finished]
+        for path in cells:
+            if not (path / REPORT).exists():
+                write_report(path)

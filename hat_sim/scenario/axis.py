@@ -45,6 +45,8 @@ def parse_axis(text: str, where: str) -> Axis:
         if not equals or not all(path.split(".")):
             hint = "for example --vary method.eta=0.2,0.4 or --vary method.eta=0..1/0.1"
             raise _wrong(f'expected PATH=VALUES, got "{part.strip()}"', where, hint)
+        if path in values:
+            raise _wrong(f"{path} stands twice on the axis", where, "each path once")
         values[path] = read_value(f"[{listed}]", f"{where} {path}")
     return axis_of(values, where)
 

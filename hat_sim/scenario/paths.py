@@ -37,10 +37,10 @@ def unknown_path(path: str, values: Mapping[str, Any], options: Collection[str])
 
 
 def _suggestion(path: str, options: Collection[str]) -> str:
-    """The path that it is most like as a whole, else one that ends as it does."""
+    """Of the paths that end as it does the one that it is most like, else of all."""
     known = list(_known_paths(options))
-    ends = {each.rpartition(".")[2]: each for each in reversed(known)}
-    match = nearest(path, known) or ends.get(path.rpartition(".")[2])
+    alike = [each for each in known if each.rpartition(".")[2] == path.rpartition(".")[2]]
+    match = nearest(path, alike) or next(iter(alike), None) or nearest(path, known)
     return f'did you mean "{match}"?' if match else "`hat-sim schema` lists the keys of a scenario"
 
 

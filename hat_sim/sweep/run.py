@@ -52,6 +52,11 @@ class SweepRun:
                     continue
 
     @property
+    def finished(self) -> list[Cell]:
+        """The cells that have results, in the order of the grid."""
+        return [cell for cell in self.grid.cells if (cell.name, cell.seed) in self.results]
+
+    @property
     def missing(self) -> list[Cell]:
         """The cells that are not finished, all of one seed before those of the next: they share sources."""
         left = [cell for cell in self.grid.cells if (cell.name, cell.seed) not in self.results]
@@ -90,12 +95,7 @@ class SweepRun:
 
     def write(self, as_csv: bool = False) -> None:
         """Write the table of all finished cells, and what failed."""
-        rows = [
-            row
-            for cell in self.grid.cells
-            if (cell.name, cell.seed) in self.results
-            for row in rows_of(cell, self.results[cell.name, cell.seed])
-        ]
+        rows = [row for cell in self.finished for row in rows_of(cell, self.results[cell.name, cell.seed])]
         self.folder.write_results(table_of(rows, self.grid.paths), as_csv)
         self.folder.write_failures(list(self.failures.values()))
 

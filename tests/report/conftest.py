@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from hat_sim.protocol.ledger import LedgerRow
+from hat_sim.simulation.files import write_table
 from hat_sim.simulation.record import Busy, TargetTimes, WorldRecord
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of
 from hat_sim.simulation.run_folder import RunFolder
@@ -277,14 +277,15 @@ def sweep_folder(tmp_path: Path) -> Callable[..., Path]:
         folder.mkdir()
         links = ("wifi", "lte")
         (folder / "sweep.yaml").write_text(
-            f"axes:\n- {{path: method.eta, values: {list(etas)}}}\n"
-            "- {path: target.link, values: [wifi, lte]}\n"
+            f"# hat-sim sweep, schema 1: {'ab' * 32}\nname: made-up\naxes:\n"
+            f"- {{paths: [method.eta], values: {[[eta] for eta in etas]}}}\n"
+            "- {paths: [target.link], values: [[wifi], [lte]]}\n"
         )
         rows = [
             _result(eta, link, target, seed)
             for eta, link, target, seed in product(etas, links, range(targets), range(seeds))
         ]
-        pq.write_table(pa.Table.from_pylist(rows), folder / "results.parquet")
+        write_table(folder / "results.parquet", pa.Table.from_pylist(rows))
         failure = {"cell": "eta-2", "axes": {"method.eta": 2.0}, "error": "eta must be at most 1"}
         (folder / "failures.json").write_text(json.dumps([failure]))
         return folder
@@ -310,7 +311,6 @@ def _result(eta: float, link: str, target: int, seed: int) -> dict[str, Any]:
         "all_models_bytes": 500_000,
         "saving": 1 - payload / 500_000,
         "simulated_s": 1 + eta * (5 if link == "lte" else 1),
-        "energy_compute_j": 10.0,
-        "energy_radio_j": eta * (2 if link == "lte" else 1),
+        "energy_j": 10 + eta * (2 if link == "lte" else 1),
         "selected": 3,
     }

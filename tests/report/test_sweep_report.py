@@ -66,7 +66,19 @@ def test_a_mean_of_a_line_is_the_mean_of_its_results(sweep_folder) -> None:
     ]
     assert row["mean"] == pytest.approx(0.6 + 0.12 + 0.002 + 0.01 + 0.0025)
     assert row["low"] < row["mean"] < row["high"]
-    assert row["count"] == 6
+    assert row["over"] == "3 targets"
+
+
+def test_paths_that_move_together_are_one_axis(sweep_folder) -> None:
+    folder = sweep_folder()
+    (folder / "sweep.yaml").write_text(
+        "name: made-up\naxes:\n- {paths: [method.eta, target.link], "
+        "values: [[1.0, lte], [0.2, wifi], [0.6, lte], [0.2, lte], [1.0, wifi], [0.6, wifi]]}\n"
+    )
+    [axis] = read_sweep(folder).axes
+    assert axis.path == "method.eta and target.link" and axis.name == "eta and link"
+    assert axis.values[:3] == ("1 and lte", "0.2 and wifi", "0.6 and lte")
+    assert write_report(folder)
 
 
 def test_words_keep_the_order_of_the_sweep_and_numbers_are_sorted(sweep_folder) -> None:
@@ -93,7 +105,7 @@ def test_a_sweep_of_which_every_cell_failed_says_so(sweep_folder) -> None:
 
 
 class TestBands:
-    """95 % bands over pairs of target and seed."""
+    """95 % bands over targets, or over the seeds of one."""
 
     def test_they_are_those_of_a_plain_bootstrap_up_to_chance(self) -> None:
         values = np.random.default_rng(1).normal(0.8, 0.05, size=40)
@@ -102,15 +114,26 @@ class TestBands:
         assert band.mean == pytest.approx(values.mean())
         assert (band.low, band.high) == pytest.approx(tuple(np.quantile(draws, (0.025, 0.975))), abs=0.003)
 
+    def test_seeds_of_one_target_are_resampled_only_where_it_is_alone(self) -> None:
+        seeds = [result(0.1 * k, seed=k) for k in range(8)]
+        alone = bands(seeds)["accuracy"]
+        assert (alone.count, alone.over) == (8, "seeds") and alone.low < alone.mean < alone.high
+        other = [result(it.accuracy, target="b", seed=it.unit[1]) for it in seeds]
+        both = bands([*seeds, *other])["accuracy"]
+        assert (both.count, both.over) == (2, "targets")
+        assert both.low == both.mean == both.high == pytest.approx(alone.mean), "two targets of one mean"
+
     def test_they_are_the_same_each_time(self) -> None:
         results = [result(0.1 * k, target=str(k)) for k in range(8)]
         assert bands(results) == bands(reversed(results))
+        seeds = [result(0.1 * k, seed=k) for k in range(8)]
+        assert bands(seeds) == bands(reversed(seeds))
 
-    def test_one_pair_has_no_width(self) -> None:
+    def test_one_result_has_no_width(self) -> None:
         band = bands([result(0.7)])["accuracy"]
         assert (band.low, band.high, band.count) == (0.7, 0.7, 1)
 
-    def test_results_of_one_pair_are_averaged_first(self) -> None:
+    def test_results_of_one_target_and_seed_are_averaged_first(self) -> None:
         once = [result(0.1 * k, target=str(k)) for k in range(8)]
         assert bands([*once, *once]) == bands(once)
 
@@ -162,10 +185,10 @@ class TestWrongInput:
         folder = sweep_folder()
         table = pq.read_table(folder / "results.parquet")
         pq.write_table(table.drop_columns(["target.link"]), folder / "results.parquet")
-        with pytest.raises(UserError, match=r"results\.parquet has no column target\.link"):
+        with pytest.raises(UserError, match=r"cannot be read: it has no column target\.link"):
             read_sweep(folder)
 
-    @pytest.mark.parametrize("text", ["", "axes: 3", "axes: [{values: [1]}]", "axes: ["])
+    @pytest.mark.parametrize("text", ["", "axes: 3", "name: x\naxes: [{values: [1]}]", "axes: ["])
     def test_a_description_that_says_nothing(self, sweep_folder, text: str) -> None:
         folder: Path = sweep_folder()
         (folder / "sweep.yaml").write_text(text)

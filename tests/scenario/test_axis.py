@@ -89,9 +89,14 @@ def test_what_is_no_axis_is_refused(text: str, match: str) -> None:
 
 
 @given(
-    first=st.integers(-1000, 1000), steps=st.integers(0, 200), step=st.integers(1, 1000), digits=st.integers(0, 4)
+    first=st.integers(-1000, 1000),
+    steps=st.integers(0, 200),
+    step=st.integers(1, 1000),
+    digits=st.integers(0, 4),
 )
-def test_a_range_by_steps_has_every_step_and_both_ends(first: int, steps: int, step: int, digits: int) -> None:
+def test_a_range_by_steps_has_every_step_and_both_ends(
+    first: int, steps: int, step: int, digits: int
+) -> None:
     """Whatever the digits: the values are those of the decimal numbers as they are written."""
 
     def text(number: int) -> str:

@@ -1,7 +1,7 @@
-"""Means with 95 % bands: percentile bootstrap over (target, seed), with a fixed seed.
+"""Means with 95 % bands: percentile bootstrap over targets or, where there is one, over its seeds.
 
-What varies together is resampled together: results of one target and seed that differ in other axes are
-averaged first, or a band would narrow with every axis that is added to a sweep.
+What varies together is resampled together: results of one target at several seeds are averaged first, and so
+are those of one seed that differ in other axes, or a band would narrow with each seed and axis of a sweep.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from hat_sim.report.sweep.record import Result
 from hat_sim.seeding import generator
 
 RESAMPLES = 1000
+TARGETS, SEEDS = "targets", "seeds"
 MEASURES = ("accuracy", "alone", "payload", "seconds", "joules")
 
 
 @dataclass(frozen=True)
 class Band:
-    """A mean over `count` pairs of target and seed, and the 2.5 % and 97.5 % quantiles of resampled means."""
+    """A mean over `count` targets or, where there is one, seeds (`over` says which), and the 2.5 % and 97.5 %
+    quantiles of resampled means."""
 
     mean: float
     low: float
     high: float
     count: int
+    over: str
 
 
 def bands(results: Iterable[Result]) -> dict[str, Band]:
@@ -35,11 +38,17 @@ def bands(results: Iterable[Result]) -> dict[str, Band]:
     units: defaultdict[tuple[str, int], list[list[float]]] = defaultdict(list)
     for result in results:
         units[result.unit].append([getattr(result, measure) for measure in MEASURES])
-    values = np.array([np.mean(units[unit], axis=0) for unit in sorted(units)])
+    pairs = {unit: np.mean(units[unit], axis=0) for unit in sorted(units)}
+    by_target: defaultdict[str, list[npt.NDArray[np.float64]]] = defaultdict(list)
+    for (target, _), means_of_pair in pairs.items():
+        by_target[target].append(means_of_pair)
+    over = TARGETS if len(by_target) > 1 else SEEDS
+    averaged = [np.mean(them, axis=0) for them in by_target.values()]
+    values = np.array(averaged if over == TARGETS else list(pairs.values()))
     low, high = _quantiles(values)
     means = values.mean(axis=0)
     return {
-        measure: Band(float(means[k]), float(low[k]), float(high[k]), len(values))
+        measure: Band(float(means[k]), float(low[k]), float(high[k]), len(values), over)
         for k, measure in enumerate(MEASURES)
     }
 

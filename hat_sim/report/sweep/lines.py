@@ -13,7 +13,7 @@ import altair as alt
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import BASELINE, SERIES
 from hat_sim.report.quantities import duration, joules, percent, size
-from hat_sim.report.sweep.bands import Band, bands
+from hat_sim.report.sweep.bands import TARGETS, Band, bands
 from hat_sim.report.sweep.coarse import places_of, remark_on
 from hat_sim.report.sweep.record import Axis, Result, SweepRecord, shown
 from hat_sim.report.table import Column, table_of
@@ -97,7 +97,7 @@ def _figure(
                 Column("mean", "mean", measure.show),
                 Column("low", "2.5 %", measure.show),
                 Column("high", "97.5 %", measure.show),
-                Column("count", "targets x seeds", "{:,}".format),
+                Column("over", "interval over"),
             ],
             rows,
             left_out="results.parquet of the sweep has all",
@@ -112,7 +112,7 @@ def _row(value: Any, series: str, band: Band, measure: Measure) -> dict[str, Any
         "mean": band.mean,
         "low": band.low,
         "high": band.high,
-        "count": band.count,
+        "over": f"{band.count:,} {band.over}",
         "text": f"{measure.show(band.mean)} ({measure.show(band.low)} to {measure.show(band.high)})",
     }
 
@@ -129,10 +129,11 @@ def _caption(axis: Axis, other: Axis | None, measure: Measure, along: dict[Any, 
         )
     if other is not None:
         text += f" Colours tell values of {other.name} apart."
-    count = min(band.count for band in along.values())
-    if count == 1:
+    least_sure = min(along.values(), key=lambda band: band.count)
+    if least_sure.count == 1:
         return f"{text} With one target at one seed there are no intervals."
-    return f"{text} Intervals are 95 % of the mean over {count:,} pairs of target and seed (bootstrap)."
+    averaged = ", seeds averaged first" if least_sure.over == TARGETS else " of one target"
+    return f"{text} Bands are 95 % bootstrap intervals over {least_sure.count:,} {least_sure.over}{averaged}."
 
 
 @cache
@@ -163,7 +164,7 @@ def _chart(numeric: bool, path: str, scale: str, ticks: str, names: tuple[str, .
         alt.Tooltip("series:N", title="line"),
         alt.Tooltip("x:N", title=path),
         alt.Tooltip("text:N", title=scale),
-        alt.Tooltip("count:Q", title="targets x seeds"),
+        alt.Tooltip("over:N", title="interval over"),
     ]
     low, high = alt.Y("low:Q"), alt.Y2("high:Q")
     points = base.mark_point(filled=True, size=45, opacity=1).encode(x=x, y=y, color=colour, tooltip=hover)
