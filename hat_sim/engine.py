@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayActorError, RayTaskError
 
 from hat_sim.containment import abandonable, contained, kill_contained, terminable
 from hat_sim.data.domain import Dataset, Domain
-from hat_sim.errors import UserError
+from hat_sim.errors import LostProcessError, UserError
 from hat_sim.methods.registry import find_method
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
@@ -170,9 +170,10 @@ class _TargetActor:
         joining, dataset = part.joining, part.dataset
         task, self._examination = task_and_examination(joining, dataset.load(joining.domain))
         self._outcomes: Outcomes = OutcomeCache(part.outcomes) if part.outcomes else NoOutcomes()
-        protocol = find_method(part.method).load()
-        origin = origin_of(protocol, dataset.digest, joining, part.method, part.options)
-        self._target = Target(protocol(task, part.options), origin, self._outcomes)
+        method = find_method(part.method, part.home)
+        protocol, options = method.load(), method.options.model_validate(part.options)
+        origin = origin_of(protocol, dataset.digest, joining, part.method, options)
+        self._target = Target(protocol(task, options), origin, self._outcomes)
         return self._sent(self._target.start())
 
     def advance(self, parcels: Mapping[str, Parcel]) -> Step:
@@ -213,6 +214,8 @@ class _Result(Generic[T]):
             result: T = yield from self.reference.__await__()
         except RayTaskError as error:
             raise error.cause from error
+        except RayActorError as error:
+            raise LostProcessError(str(error).partition("\n")[0]) from error
         return result
 
 

@@ -1,6 +1,6 @@
-"""The two families of errors: what the user can mend, and what is a bug of ours.
+"""The families of errors: what the user can mend, what the machine did, and what is a bug of ours.
 
-A third one, `hat_sim.protocol.errors.ProtocolError`, is an event of the simulated world.
+Another one, `hat_sim.protocol.errors.ProtocolError`, is an event of the simulated world.
 """
 
 from __future__ import annotations
@@ -43,6 +43,13 @@ class UserError(HatSimError):
 
     def __reduce__(self) -> tuple[type[UserError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
+
+
+class LostProcessError(HatSimError):
+    """A process that carried nodes has ended in the middle of its work, and nobody knows why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"a process that carried nodes is gone (is memory short?): {why}")
 
 
 class InternalError(HatSimError):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from hat_sim.data.domain import Dataset
 from hat_sim.learning.architectures import Description
@@ -56,11 +57,14 @@ class Joining:
 class Part:
     """What a target plays: its joining, to which data, under which method.
 
-    What it computes is kept in the folder `outcomes`, where one is named, and not computed twice.
+    `options` are the method's as the scenario has them, and `home` is the folder beside which a method of
+    one's own is found. What the target computes is kept in the folder `outcomes`, where one is named, and not
+    computed twice.
     """
 
     dataset: Dataset
     joining: Joining
     method: str
-    options: BaseModel
+    options: Mapping[str, Any]
+    home: Path
     outcomes: Path | None

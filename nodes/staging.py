@@ -115,7 +115,8 @@ class Stage:
 
     def _part(self, plan: Plan, fleet: Fleet) -> Part:
         joining = joining_of(plan, fleet)
-        return Part(plan.dataset, joining, plan.scenario.method.name, plan.options, self._outcomes)
+        method = plan.scenario.method
+        return Part(plan.dataset, joining, method.name, dict(method.options), Path.cwd(), self._outcomes)
 
     async def _train(self, lessons: Sequence[Lesson], dataset: Dataset) -> int:
         """Each lesson once, the longest first, by the next host that is free; how many were new."""

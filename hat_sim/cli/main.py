@@ -17,9 +17,9 @@ import typer
 from typer.core import TyperGroup
 
 from hat_sim.cli import data, profiles, report, run, schema, sweep, traffic, validate
-from hat_sim.errors import UserError
+from hat_sim.errors import LostProcessError, UserError
 
-EXIT_BUG = 1
+EXIT_OTHER = 1
 EXIT_USER = 2
 EXIT_INTERRUPTED = 130
 
@@ -77,11 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=arguments, prog_name="hat-sim", obj=options)
     except SystemExit as ending:
-        return ending.code if isinstance(ending.code, int) else EXIT_BUG
+        return ending.code if isinstance(ending.code, int) else EXIT_OTHER
     except UserError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return EXIT_USER
+    except LostProcessError as error:
+        print(f"hat-sim: {error}", file=sys.stderr)
+        return EXIT_OTHER
     except Exception as error:
         if options.debug:
             traceback.print_exc()
@@ -90,5 +93,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "This is a bug in hat-sim, not in your input; please report it with the output of --debug.",
             file=sys.stderr,
         )
-        return EXIT_BUG
+        return EXIT_OTHER
     return 0

@@ -42,19 +42,20 @@ METHODS: Mapping[str, Method] = {
 }
 
 
-def find_method(name: str) -> Method:
+def find_method(name: str, home: Path | None = None) -> Method:
     """A built-in method or, for `package.module:object`, the user's own.
 
-    The working directory counts as a place to import from. LookupError says what is wrong with the name.
+    `home`, by default the working directory, counts as a place to import from. LookupError says what is wrong
+    with the name.
     """
     if name in METHODS:
         return METHODS[name]
     module, colon, attribute = name.partition(":")
     if not colon:
         raise LookupError(f'unknown method "{name}"')
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
+    place = str(home if home is not None else Path.cwd())
+    if place not in sys.path:
+        sys.path.append(place)
     try:
         found = getattr(importlib.import_module(module), attribute)
     except Exception as error:  # the user's module may raise anything

@@ -87,6 +87,7 @@ class Live:
 
     def __init__(self, arguments: Sequence[str], here: Path, terminal: bool) -> None:
         self.here = here
+        self._closed = False
         self._mark = f"HAT_SIM_TEST={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
         self._reader, writer = pty.openpty() if terminal else os.pipe()
@@ -134,6 +135,10 @@ class Live:
         return [title for _, title in self._processes()]
 
     def kill_all(self) -> None:
+        """Kill it and all that it has started, by a signal that nobody hears."""
+        if self._closed:
+            return
+        self._closed = True
         for pid, _ in self._processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
