@@ -30,7 +30,7 @@ from hat_sim.methods.registry import find_method
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
-from hat_sim.simulation.record import RunRecord, TargetResult
+from hat_sim.simulation.record import RunRecord, SourceWorth, TargetResult
 from nodes.assignments import Joining, Lesson, Part, Trained
 from nodes.casting import Hosts, check_actors, host_count
 from nodes.staging import Finished, Stage
@@ -129,13 +129,13 @@ class _HostActor:
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> list[int]:
         return [self._host.model_bytes(self._lessons[number], precision) for number in numbers]
 
-    def examine(self, numbers: Sequence[int], joining: Joining, dataset: Dataset) -> list[float]:
+    def examine(self, numbers: Sequence[int], joining: Joining, dataset: Dataset) -> list[SourceWorth]:
         from nodes.joining import task_and_examination
-        from nodes.observer import accuracy_of_source
+        from nodes.observer import worth_of
 
         _, examination = task_and_examination(joining, dataset.load(joining.domain))
         known = [self._host.knowledge(self._lessons[number]) for number in numbers]
-        return [accuracy_of_source(it, examination) for it in known]
+        return [worth_of(it, examination) for it in known]
 
     def train_alone(self, joining: Joining, dataset: Dataset) -> float:
         from nodes.joining import task_and_examination
@@ -241,7 +241,9 @@ class _Host:
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> _Result[list[int]]:
         return _Result(self._actor.model_bytes.remote(numbers, precision))
 
-    def examine(self, numbers: Sequence[int], joining: Joining, dataset: Dataset) -> _Result[list[float]]:
+    def examine(
+        self, numbers: Sequence[int], joining: Joining, dataset: Dataset
+    ) -> _Result[list[SourceWorth]]:
         return _Result(self._actor.examine.remote(numbers, joining, dataset))
 
     def train_alone(self, joining: Joining, dataset: Dataset) -> _Result[float]:

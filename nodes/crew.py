@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from hat_sim.data.domain import Dataset
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, Parcel, Step
-from hat_sim.simulation.record import TargetResult
+from hat_sim.simulation.record import SourceWorth, TargetResult
 from nodes.assignments import Joining, Lesson, Part
 
 T = TypeVar("T")
@@ -35,8 +35,10 @@ class HostProcess(Protocol):
 
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> Awaitable[list[int]]: ...
 
-    def examine(self, numbers: Sequence[int], joining: Joining, dataset: Dataset) -> Awaitable[list[float]]:
-        """Test accuracy that each source's model has on a target as it comes."""
+    def examine(
+        self, numbers: Sequence[int], joining: Joining, dataset: Dataset
+    ) -> Awaitable[list[SourceWorth]]:
+        """What each source's model is worth to a target as it comes."""
         ...
 
     def train_alone(self, joining: Joining, dataset: Dataset) -> Awaitable[float]:

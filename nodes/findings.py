@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hat_sim.data.domain import Dataset
-from hat_sim.simulation.record import Hindsight
+from hat_sim.simulation.record import Hindsight, SourceWorth
 from nodes.assignments import Joining
 from nodes.crew import Carried, HostProcess, started
 
@@ -41,7 +41,7 @@ class Findings:
     def __init__(self, hosts: Sequence[HostProcess]) -> None:
         self._hosts = hosts
         self._alone: dict[tuple[str, Joining], asyncio.Task[float]] = {}
-        self._examined: dict[tuple[tuple[str, str, int], int], asyncio.Task[dict[int, float]]] = {}
+        self._examined: dict[tuple[tuple[str, str, int], int], asyncio.Task[dict[int, SourceWorth]]] = {}
 
     def begin(self, subject: Subject) -> None:
         """Let hosts find out what is not known yet."""
@@ -70,6 +70,6 @@ async def _train_alone(host: HostProcess, subject: Subject) -> float:
     return await host.train_alone(subject.joining, subject.dataset)
 
 
-async def _examine(host: HostProcess, numbers: Sequence[int], subject: Subject) -> dict[int, float]:
-    accuracies = await host.examine(numbers, subject.joining, subject.dataset)
-    return dict(zip(numbers, accuracies, strict=True))
+async def _examine(host: HostProcess, numbers: Sequence[int], subject: Subject) -> dict[int, SourceWorth]:
+    found = await host.examine(numbers, subject.joining, subject.dataset)
+    return dict(zip(numbers, found, strict=True))

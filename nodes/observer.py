@@ -14,7 +14,7 @@ from hat_sim.learning.training import accuracy_of, logits_of, macro_f1
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute, Protocol
-from hat_sim.simulation.record import TargetResult
+from hat_sim.simulation.record import SourceWorth, TargetResult
 from nodes.joining import Examination
 from nodes.source import Knowledge
 
@@ -44,11 +44,11 @@ def accuracy_alone(task: Task, examination: Examination) -> float:
     return accuracy_of(fitted.model, examination.x, examination.y)
 
 
-def accuracy_of_source(knowledge: Knowledge, examination: Examination) -> float:
-    """Test accuracy that a source's model has on the target as it comes, without any training there."""
+def worth_of(knowledge: Knowledge, examination: Examination) -> SourceWorth:
+    """What a source's model is worth to the target as it comes, without any training there."""
     outputs = logits_of(knowledge.model, examination.x).argmax(dim=1).numpy()
     predicted = np.array(knowledge.known)[outputs]
-    return float((predicted == examination.y).mean())
+    return SourceWorth(knowledge.accuracy, float((predicted == examination.y).mean()))
 
 
 def _without_world(protocol: Protocol[Fitted]) -> Fitted:

@@ -260,7 +260,7 @@ def run_alone(plan: Plan) -> RunRecord:
     from nodes.assignments import Joining, Lesson
     from nodes.host import Host, train
     from nodes.joining import task_and_examination
-    from nodes.observer import accuracy_alone, accuracy_of_source, observe
+    from nodes.observer import accuracy_alone, observe, worth_of
     from nodes.target import Target
 
     scenario, dataset = plan.scenario, plan.dataset
@@ -303,7 +303,7 @@ def run_alone(plan: Plan) -> RunRecord:
             known = {it.name: host.knowledge(lesson(it)) for it in fleet.sources}
             hindsight[target.name] = Hindsight(
                 accuracy_alone(task, examination),
-                {name: accuracy_of_source(it, examination) for name, it in known.items()},
+                {name: worth_of(it, examination) for name, it in known.items()},
             )
         answers = {name: partial(answer, device) for name, device in sources.items()}
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]

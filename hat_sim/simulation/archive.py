@@ -83,6 +83,7 @@ def _fleet(fleet: Fleet, record: RunRecord) -> Iterator[dict[str, Any]]:
     result, hindsight = record.targets[fleet.target.name], record.hindsight[fleet.target.name]
     shortlisted, selected = frozenset(result.shortlisted), frozenset(result.selected)
     for it in (fleet.target, *fleet.sources):
+        worth = hindsight.sources.get(it.name)
         yield {
             "target": fleet.target.name,
             "name": it.name,
@@ -98,7 +99,8 @@ def _fleet(fleet: Fleet, record: RunRecord) -> Iterator[dict[str, Any]]:
             "score": result.scores.get(it.name),
             "selected": it.name in selected,
             "fusion_weight": result.fusion_weights.get(it.name),
-            "accuracy_on_target": hindsight.sources.get(it.name),
+            "claimed_accuracy": worth.claimed if worth else None,
+            "accuracy_on_target": worth.on_target if worth else None,
         }
 
 

@@ -65,15 +65,26 @@ class TargetResult:
 
 
 @dataclass(frozen=True)
-class Hindsight:
-    """What nobody in the world knows of a target: test accuracies without the method.
+class SourceWorth:
+    """What a source's model is worth to a target.
 
-    `alone` is that of the same student trained on its labels alone, `sources` that of each source's model as
-    it comes.
+    `claimed` is the accuracy that it has on its own validation samples, `on_target` the one that it has, as it
+    comes, on the target's test.
+    """
+
+    claimed: float
+    on_target: float
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """What nobody in the world knows of a target: how well it would do without the method.
+
+    `alone` is the test accuracy of the same student trained on its labels alone; `sources` are by name.
     """
 
     alone: float
-    sources: Mapping[str, float]
+    sources: Mapping[str, SourceWorth]
 
 
 @dataclass(frozen=True)

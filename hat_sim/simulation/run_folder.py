@@ -60,6 +60,7 @@ FLEET_SCHEMA = pa.schema(
         ("score", pa.float64()),
         ("selected", pa.bool_()),
         ("fusion_weight", pa.float64()),
+        ("claimed_accuracy", pa.float64()),
         ("accuracy_on_target", pa.float64()),
     ]
 )

@@ -16,9 +16,10 @@ from hat_sim.learning.source_model import narrowed
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute
+from hat_sim.simulation.record import SourceWorth
 from nodes.assignments import Joining
 from nodes.joining import Examination, task_and_examination
-from nodes.observer import accuracy_alone, accuracy_of_source, observe
+from nodes.observer import accuracy_alone, observe, worth_of
 from nodes.source import Knowledge
 
 CLASSES = ("walk", "run", "rest", "fall")
@@ -66,6 +67,6 @@ def test_a_source_is_judged_by_the_classes_that_it_knows(
     part = split_source(domain, 0).train
     model = narrowed(always(2).model.eval(), (0, 1, 2))
     source = Knowledge(domain.x[part], domain.y[part], CLASSES, model, 0.5)
-    assert accuracy_of_source(source, examination) == float((examination.y == 2).mean())
+    assert worth_of(source, examination) == SourceWorth(0.5, float((examination.y == 2).mean()))
     other = Knowledge(domain.x[part], np.where(domain.y[part] == 2, 3, domain.y[part]), CLASSES, model, 0.5)
-    assert accuracy_of_source(other, examination) == float((examination.y == 3).mean())
+    assert worth_of(other, examination).on_target == float((examination.y == 3).mean())
