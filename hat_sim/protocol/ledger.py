@@ -11,11 +11,12 @@ from hat_sim.protocol.errors import Fault
 DELIVERED = "delivered"
 LATE = "late"
 IN_FLIGHT = "in_flight"
+REFUSED = "refused:"
 
 
 def refused(fault: Fault) -> str:
     """The outcome of a frame that its receiver refused."""
-    return f"refused:{fault}"
+    return f"{REFUSED}{fault}"
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-CHOSEN, SHORTLISTED, ASKED, TARGET = "chosen", "shortlisted", "not shortlisted", "target"
-FATES = {TARGET: "#2b9348", CHOSEN: "#e8590c", SHORTLISTED: "#4c8bf5", ASKED: "#8a94a0"}
+CHOSEN, SHORTLISTED, ASKED, FAILED, TARGET = "chosen", "shortlisted", "not shortlisted", "failed", "target"
+FATES = {TARGET: "#2b9348", CHOSEN: "#e8590c", SHORTLISTED: "#4c8bf5", ASKED: "#8a94a0", FAILED: "#d6336c"}
 """What became of a device; each colour stands out on white and on black."""
 
 PHASES = {"coarse": "#8a94a0", "fine": "#4c8bf5", "transfer": "#e8590c", "train": "#2b9348"}

@@ -55,13 +55,17 @@ class Panel:
 
 @dataclass(frozen=True)
 class Page:
-    """What a report says; `panels` share the selector labelled `selector`, and `closing` follows them."""
+    """What a report says; `panels` share the selector labelled `selector`, and `closing` follows them.
+
+    `remarks` are what its reader should know before the figures, `diagnosis` what the record says of itself.
+    """
 
     title: str
     subtitle: str
     answer: str
     tiles: tuple[Tile, ...]
-    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
+    diagnosis: tuple[str, ...]
     sections: tuple[Section, ...]
     panels: tuple[Panel, ...]
     selector: str

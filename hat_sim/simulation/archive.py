@@ -57,7 +57,7 @@ def finish(
         },
     )
     outcomes = [_outcome(fleet, record) for fleet in plan.fleets]
-    result = result_of(identity_of(plan), outcomes, record.worlds)
+    result = result_of(identity_of(plan), outcomes, record.worlds, plan.notes)
     folder.finish(result)
     return result
 

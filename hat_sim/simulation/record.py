@@ -68,8 +68,8 @@ class TargetResult:
 class SourceWorth:
     """What a source's model is worth to a target.
 
-    `claimed` is the accuracy that it has on its own validation samples, `on_target` the one that it has, as it
-    comes, on the target's test.
+    `claimed` is the accuracy on its own validation samples, `on_target` that of the model as it comes on the
+    target's test.
     """
 
     claimed: float

@@ -42,9 +42,15 @@ class Identity:
 
 
 def result_of(
-    identity: Identity, outcomes: Sequence[TargetOutcome], worlds: Sequence[WorldRecord]
+    identity: Identity,
+    outcomes: Sequence[TargetOutcome],
+    worlds: Sequence[WorldRecord],
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The content of `result.json`, its keys in the contract's order, floats rounded to 9 digits."""
+    """The content of `result.json`, its keys in the contract's order, floats rounded to 9 digits.
+
+    `notes` are what a user should know of the run before trusting any figure.
+    """
     rows = [row for world in worlds for row in world.ledger]
     own: defaultdict[str, list[LedgerRow]] = defaultdict(list)
     for row in rows:
@@ -78,6 +84,7 @@ def result_of(
         },
         "energy_j": {"compute": compute, "radio": radio, "by_device": _by_device(worlds)},
         "faults": {},
+        "notes": list(notes),
     }
     rounded: dict[str, Any] = rounded_floats(result)
     return rounded

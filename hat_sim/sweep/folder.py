@@ -79,6 +79,7 @@ class SweepFolder:
             f"# hat-sim sweep, schema {SCHEMA}: {grid.sha256()}",
             {
                 "name": grid.document.scenario.name,
+                "notes": list(grid.notes),
                 "seeds": list(grid.seeds),
                 "axes": [
                     {"paths": list(axis.paths), "values": [list(setting) for setting in axis.settings]}

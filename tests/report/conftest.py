@@ -203,6 +203,7 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
         folder.write_curves([row | unknown for it in outcomes for row in _curve(it.device)])
         unknown = {} if mixer else dict.fromkeys(("score", "fusion_weight"))
         folder.write_fleet([row | unknown for row in fleet])
+        folder.write_fusion([row for it in outcomes if mixer for row in _fusion(it.device, it.selected)])
         folder.write_json("timeline.json", trace_events(worlds))
         folder.write_json("result.json", result_of(identity, outcomes, worlds))
         return folder.path
@@ -251,7 +252,20 @@ def _device(target: str, name: str, k: int | None) -> dict[str, Any]:
         "score": 0.9 - 0.1 * place if scored else None,
         "selected": chosen,
         "fusion_weight": (0.5, 0.3, 0.2)[place] if chosen else None,
+        "claimed_accuracy": None if k is None else 0.95,
+        "accuracy_on_target": None if k is None else 0.9 - 0.02 * (place % 10),
     }
+
+
+def _fusion(target: str, sources: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for k, source in enumerate(sources):
+        for c, label in enumerate(("walking", "sitting", "lying")):
+            yield {
+                "target": target,
+                "source": source,
+                "class": label,
+                "weight": (0.2 + 0.1 * k + 0.1 * c) / 1.5,
+            }
 
 
 def _curve(target: str) -> Iterator[dict[str, Any]]:
@@ -277,7 +291,7 @@ def sweep_folder(tmp_path: Path) -> Callable[..., Path]:
         folder.mkdir()
         links = ("wifi", "lte")
         (folder / "sweep.yaml").write_text(
-            f"# hat-sim sweep, schema 1: {'ab' * 32}\nname: made-up\naxes:\n"
+            f"# hat-sim sweep, schema 1: {'ab' * 32}\nname: made-up\nnotes: []\naxes:\n"
             f"- {{paths: [method.eta], values: {[[eta] for eta in etas]}}}\n"
             "- {paths: [target.link], values: [[wifi], [lte]]}\n"
         )

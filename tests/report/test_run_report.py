@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from hat_sim.cli.main import main
@@ -14,10 +15,13 @@ from hat_sim.report.figure import Figure
 from hat_sim.report.page import Page
 from hat_sim.report.run.fleet import MOST_ALONE, fleet_figure
 from hat_sim.report.run.page import run_page
+from hat_sim.report.run.ranks import spearman
 from hat_sim.report.run.record import read_run
 from hat_sim.report.run.timeline import timeline_figure
 from hat_sim.report.run.traffic import traffic_figures
 from hat_sim.report.write import write_report
+from hat_sim.simulation.files import read_table, write_table
+from hat_sim.simulation.run_folder import LEDGER_SCHEMA
 
 FOUR_MB = 4_000_000
 
@@ -85,7 +89,7 @@ def test_the_answer_holds_accuracy_bytes_time_and_joules(run_folder) -> None:
         "Energy",
         "Sources chosen",
     ]
-    assert page.notes == ("the labels are few",)
+    assert page.remarks == ("the labels are few",)
 
 
 def test_a_loss_is_not_called_a_gain(run_folder) -> None:
@@ -99,7 +103,9 @@ def test_every_figure_has_rows_a_caption_and_numbers(run_folder) -> None:
         "fleet",
         "timeline",
         "scores",
+        "hindsight",
         "weights",
+        "class-weights",
         "learning",
         "losses",
         "traffic-by-phase",
@@ -120,7 +126,7 @@ def test_each_target_of_several_has_a_panel_and_charts_are_shared(run_folder) ->
     text = path.read_text()
     assert text.count("<option ") == 30
     drawings = drawings_of(text)
-    assert len(drawings["figures"]) == 30 * 6 + 6
+    assert len(drawings["figures"]) == 30 * 8 + 6
     assert len(drawings["charts"]) < 15
     assert path.stat().st_size < FOUR_MB
 
@@ -132,6 +138,55 @@ def test_traffic_adds_up_to_the_result(run_folder) -> None:
         assert sum(row["bytes"] for row in figure.rows) == result["wire_bytes"], figure.key
         payload = sum(row["bytes"] for row in figure.rows if row["part"] == "payload")
         assert payload == result["payload_bytes"], figure.key
+
+
+def test_hindsight_holds_scores_against_what_models_were_worth(run_folder) -> None:
+    """Scores and worth fall together in the made-up fleet, so one follows the other."""
+    figure = figures_of(run_page(read_run(run_folder())))["hindsight"]
+    assert [(row["score"], row["on_target"]) for row in figure.rows[:2]] == [
+        (pytest.approx(0.9), pytest.approx(0.9)),
+        (pytest.approx(0.8), pytest.approx(0.88)),
+    ]
+    assert "Over 6 scored sources it follows the scores with a rank correlation of 1.00." in figure.caption
+    assert "The best of all is source-0010 with 90.0\u00a0%, which was not shortlisted." in figure.caption
+
+
+def test_weights_are_shown_for_each_source_and_class(run_folder) -> None:
+    figure = figures_of(run_page(read_run(run_folder())))["class-weights"]
+    assert len(figure.rows) == 9
+    assert "source-0002 has most to say on lying: 40.0\u00a0%" in figure.caption
+
+
+def test_a_source_whose_frame_was_refused_has_failed(run_folder) -> None:
+    folder = run_folder()
+    path = folder / "ledger.parquet"
+    rows = read_table(path, "").to_pylist()
+    for row in rows:
+        if row["sender"] == "source-0004" and row["kind"] == "summary":
+            row["outcome"] = "refused:checksum"
+    write_table(path, pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA))
+    [target] = read_run(folder).targets
+    fates = {it.name: it.fate for it in target.sources}
+    assert fates["source-0004"] == "failed"
+    assert (
+        sorted(fates.values()) == ["chosen"] * 3 + ["failed"] + ["not shortlisted"] * 5 + ["shortlisted"] * 2
+    )
+    assert "Frames of source-0004 were refused." in fleet_figure(target).caption
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0], 1.0),
+        ([1.0, 2.0, 3.0], [3.0, 2.0, 1.0], -1.0),
+        ([1.0, 2.0, 2.0, 3.0], [1.0, 3.0, 2.0, 4.0], 0.9486832981),
+        ([1.0, 2.0], [1.0, 2.0], None),
+        ([1.0, 1.0, 1.0], [1.0, 2.0, 3.0], None),
+    ],
+)
+def test_ranks_are_correlated_as_spearman_does(one, other, expected) -> None:
+    found = spearman(one, other)
+    assert found is None if expected is None else found == pytest.approx(expected)
 
 
 def test_links_name_the_sender_first(run_folder) -> None:
@@ -179,7 +234,7 @@ def test_the_timeline_is_cut_where_only_training_is_left(run_folder) -> None:
 def test_a_method_without_selection_and_mixer_leaves_their_figures_out(run_folder) -> None:
     found = figures_of(run_page(read_run(run_folder(mixer=False))))
     assert "scores" not in found
-    assert "weights" not in found
+    assert not {"hindsight", "weights", "class-weights"} & set(found)
     assert "This method trains no mixer." in found["learning"].caption
 
 
@@ -212,7 +267,9 @@ class TestWrongInput:
             assert main(command) == 2
             assert "made by another version of hat-sim: its format is 2" in capsys.readouterr().err
 
-    @pytest.mark.parametrize("name", ["curves.parquet", "timeline.json", "ledger.parquet", "fleet.parquet"])
+    @pytest.mark.parametrize(
+        "name", ["curves.parquet", "timeline.json", "ledger.parquet", "fleet.parquet", "fusion.parquet"]
+    )
     def test_a_damaged_file(self, run_folder, name: str) -> None:
         folder = run_folder()
         (folder / name).write_bytes(b"PAR1 not really")

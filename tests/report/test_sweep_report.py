@@ -54,7 +54,7 @@ def test_the_answer_names_the_best_cell_and_the_strongest_axis(sweep_folder) -> 
     assert "to 81.5 % (eta = 1, link = lte)" in sentence
     assert "training on own labels alone has 66.0 %" in sentence
     assert "method.eta moves the mean most, by 16.0 points" in sentence
-    assert page.notes == ("1 cell failed; the last table says why.",)
+    assert page.remarks == ("1 cell failed; the last table says why.",)
 
 
 def test_a_mean_of_a_line_is_the_mean_of_its_results(sweep_folder) -> None:
@@ -72,13 +72,14 @@ def test_a_mean_of_a_line_is_the_mean_of_its_results(sweep_folder) -> None:
 def test_paths_that_move_together_are_one_axis(sweep_folder) -> None:
     folder = sweep_folder()
     (folder / "sweep.yaml").write_text(
-        "name: made-up\naxes:\n- {paths: [method.eta, target.link], "
+        "name: made-up\nnotes: [loss is left out]\naxes:\n- {paths: [method.eta, target.link], "
         "values: [[1.0, lte], [0.2, wifi], [0.6, lte], [0.2, lte], [1.0, wifi], [0.6, wifi]]}\n"
     )
     [axis] = read_sweep(folder).axes
     assert axis.path == "method.eta and target.link" and axis.name == "eta and link"
     assert axis.values[:3] == ("1 and lte", "0.2 and wifi", "0.6 and lte")
-    assert write_report(folder)
+    [path] = write_report(folder)
+    assert "loss is left out" in path.read_text()
 
 
 def test_words_keep_the_order_of_the_sweep_and_numbers_are_sorted(sweep_folder) -> None:

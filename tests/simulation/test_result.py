@@ -59,7 +59,7 @@ def result(worlds: list[WorldRecord]) -> dict[str, Any]:
 def test_keys_are_in_the_order_of_the_contract(result: dict[str, Any]) -> None:
     assert " ".join(result) == (
         "schema scenario scenario_sha256 seed method targets accuracy accuracy_target_only traffic time "
-        "energy_j faults"
+        "energy_j faults notes"
     )
     assert " ".join(result["targets"][0]) == (
         "device domain accuracy macro_f1 accuracy_target_only shortlisted selected traffic simulated_s "

@@ -15,13 +15,13 @@ from typing import Any
 import altair as alt
 
 from hat_sim.report.figure import Figure, chart_of, rows_of
-from hat_sim.report.look import ASKED, CHOSEN, FATES, SHORTLISTED, TARGET
+from hat_sim.report.look import ASKED, CHOSEN, FAILED, FATES, SHORTLISTED, TARGET
 from hat_sim.report.quantities import counted, listed, size
 from hat_sim.report.run.record import Source, TargetRecord
 from hat_sim.report.table import Column, table_of
 
 MOST_ALONE = 36
-_RADIUS = {CHOSEN: 0.45, SHORTLISTED: 0.72, ASKED: 1.0}
+_RADIUS = {CHOSEN: 0.45, SHORTLISTED: 0.72, FAILED: 0.86, ASKED: 1.0}
 _WIDEST = 14.0
 
 
@@ -179,6 +179,8 @@ def _caption(target: TargetRecord, groups: Sequence[Mapping[str, Any]]) -> str:
         f"{own} and {counted(len(sources), 'source')}: "
         f"{shortlisted:,} shortlisted, {len(chosen):,} chosen{names}."
     ]
+    if failed := [it.name for it in sources if it.fate == FAILED]:
+        parts.append(f"Frames of {listed(failed)} were refused.")
     if moved:
         parts.append(
             f"The nearer, the further selection took a source; a link is as wide as the root of its bytes. "

@@ -5,11 +5,13 @@ from __future__ import annotations
 from hat_sim.report.figure import Figure
 from hat_sim.report.page import Listing, Page, Panel, Section, Tile
 from hat_sim.report.quantities import counted, duration, joules, percent, points, size
+from hat_sim.report.run.diagnosis import diagnosis
 from hat_sim.report.run.fleet import fleet_figure
+from hat_sim.report.run.fusion import class_weight_figure, weight_figure
 from hat_sim.report.run.learning import learning_figures
 from hat_sim.report.run.overview import accuracy_figure, energy_figure, time_figure
 from hat_sim.report.run.record import RunRecord, TargetRecord
-from hat_sim.report.run.selection import score_figure, source_listing, weight_figure
+from hat_sim.report.run.selection import hindsight_figure, score_figure, source_listing
 from hat_sim.report.run.timeline import timeline_figure
 from hat_sim.report.run.traffic import traffic_figures
 
@@ -22,9 +24,9 @@ def run_page(run: RunRecord) -> Page:
     """What the report of a run says."""
     result = run.result
     detailed = run.targets[:MOST_PANELS]
-    notes = sorted({note for target in result["targets"] for note in target.get("notes", ())})
+    remarks = [*result["notes"], *sorted({note for it in result["targets"] for note in it["notes"]})]
     if len(detailed) < len(run.targets):
-        notes.append(
+        remarks.append(
             f"The first {MOST_PANELS} of {len(run.targets):,} targets are shown by themselves; "
             f"the answer and the figures of all targets hold all of them."
         )
@@ -35,7 +37,8 @@ def run_page(run: RunRecord) -> Page:
         subtitle=f"Simulated run, seed {result['seed']}, method {result['method']}",
         answer=_answer(run),
         tiles=_tiles(run),
-        notes=tuple(notes),
+        remarks=tuple(remarks),
+        diagnosis=diagnosis(run.targets),
         sections=(Section("Accuracy", (accuracy_figure(run),)),) if len(run.targets) > 1 else (),
         panels=tuple(
             Panel(it.name, f"{it.domain} ({it.name})", _sections(it, MOST_SOURCES // len(detailed)))
@@ -49,7 +52,13 @@ def run_page(run: RunRecord) -> Page:
 
 
 def _sections(target: TargetRecord, most_sources: int) -> tuple[Section, ...]:
-    picked = [it for it in (score_figure(target), weight_figure(target)) if it is not None]
+    made = (
+        score_figure(target),
+        hindsight_figure(target),
+        weight_figure(target),
+        class_weight_figure(target),
+    )
+    picked = [it for it in made if it is not None]
     return (
         Section("Fleet and timeline", (fleet_figure(target), timeline_figure(target))),
         Section("Selection and fusion", (*picked, source_listing(target, max(20, most_sources)))),

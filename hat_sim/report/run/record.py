@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from hat_sim.errors import UserError
-from hat_sim.report.look import ASKED, CHOSEN, SHORTLISTED
+from hat_sim.protocol.ledger import REFUSED
+from hat_sim.report.look import ASKED, CHOSEN, FAILED, SHORTLISTED
 from hat_sim.simulation.clock import NS_PER_S
 from hat_sim.simulation.run_folder import RESULT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import NS_PER_US
@@ -41,13 +42,16 @@ class Frame:
     wire_bytes: int
     sent_s: float
     arrived_s: float | None
+    refused: bool = False
 
 
 @dataclass(frozen=True)
 class Source:
     """A source in the world of one target: what it is, how far selection took it, what it sent and received.
 
-    Speeds are in FLOP/s and bit/s, bytes are payload between it and the target.
+    Speeds are in FLOP/s and bit/s, bytes are payload between it and the target. `claimed` is the accuracy on
+    its own validation samples, `on_target` the one that its model has on the target's test as it comes;
+    `failed` says whether a frame of it was refused, or one that it was sent.
     """
 
     name: str
@@ -63,14 +67,19 @@ class Source:
     score: float | None
     selected: bool
     fusion_weight: float | None
+    claimed: float | None
+    on_target: float | None
+    failed: bool
     sent_bytes: int
     received_bytes: int
 
     @property
     def fate(self) -> str:
-        """`chosen`, `shortlisted` or `not shortlisted`."""
+        """`chosen`, `failed`, `shortlisted` or `not shortlisted`."""
         if self.selected:
             return CHOSEN
+        if self.failed:
+            return FAILED
         return SHORTLISTED if self.shortlisted else ASKED
 
     @property
@@ -91,6 +100,7 @@ class TargetRecord:
     frames: Sequence[Frame]
     stretches: Sequence[Stretch]
     curve: Sequence[Mapping[str, Any]]
+    fusion: Sequence[Mapping[str, Any]]
 
     @property
     def name(self) -> str:
@@ -117,6 +127,7 @@ def read_run(path: Path) -> RunRecord:
     frames = _frames(folder.read_ledger())
     fleets = _by_target(folder.read_fleet().to_pylist())
     curves = _by_target(folder.read_curves().to_pylist())
+    fusion = _by_target(folder.read_fusion().to_pylist())
     stretches = _read_timeline(path)
     try:
         targets = [
@@ -126,6 +137,7 @@ def read_run(path: Path) -> RunRecord:
                 frames.get(name, []),
                 stretches.get(name, []),
                 curves.get(name, []),
+                fusion.get(name, []),
             )
             for it in result["targets"]
         ]
@@ -141,12 +153,14 @@ def _target(
     frames: Sequence[Frame],
     stretches: Sequence[Stretch],
     curve: Sequence[Mapping[str, Any]],
+    fusion: Sequence[Mapping[str, Any]],
 ) -> TargetRecord:
     sent: defaultdict[str, int] = defaultdict(int)
     received: defaultdict[str, int] = defaultdict(int)
     for frame in frames:
         sent[frame.sender] += frame.payload_bytes
         received[frame.receiver] += frame.payload_bytes
+    failed = {name for frame in frames if frame.refused for name in (frame.sender, frame.receiver)}
     sources = [
         Source(
             name=(name := row["name"]),
@@ -162,6 +176,9 @@ def _target(
             score=row["score"],
             selected=row["selected"],
             fusion_weight=row["fusion_weight"],
+            claimed=row["claimed_accuracy"],
+            on_target=row["accuracy_on_target"],
+            failed=name in failed,
             sent_bytes=sent[name],
             received_bytes=received[name],
         )
@@ -169,19 +186,20 @@ def _target(
         if row["name"] != result["device"]
     ]
     [own] = [row for row in fleet if row["name"] == result["device"]]
-    return TargetRecord(result, own, sources, frames, stretches, curve)
+    return TargetRecord(result, own, sources, frames, stretches, curve, fusion)
 
 
 def _frames(ledger: pa.Table) -> dict[str, list[Frame]]:
-    columns = ("target", "phase", "kind", "sender", "receiver", "payload_bytes", "wire_bytes")
+    columns = ("target", "phase", "kind", "sender", "receiver", "payload_bytes", "wire_bytes", "outcome")
     about = zip(*(ledger.column(name).to_pylist() for name in columns), strict=True)
     times = zip(*(ledger.column(name).to_pylist() for name in ("sent_ns", "arrived_ns")), strict=True)
     frames: defaultdict[str, list[Frame]] = defaultdict(list)
-    for (target, phase, kind, sender, receiver, payload, wire), (sent, arrived) in zip(
+    for (target, phase, kind, sender, receiver, payload, wire, outcome), (sent, arrived) in zip(
         about, times, strict=True
     ):
         arrived_s = None if arrived is None else arrived / NS_PER_S
-        frame = Frame(phase, kind, sender, receiver, payload, wire, sent / NS_PER_S, arrived_s)
+        refused = outcome.startswith(REFUSED)
+        frame = Frame(phase, kind, sender, receiver, payload, wire, sent / NS_PER_S, arrived_s, refused)
         frames[target].append(frame)
     return frames
 

@@ -1,25 +1,29 @@
-"""How sources were picked and weighed: selection scores, mean fusion weights, and a table of all sources."""
+"""How sources were picked, what they were worth in hindsight, and a table of all of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import altair as alt
 
 from hat_sim.report.figure import Figure, chart_of, rows_of
-from hat_sim.report.look import CHOSEN, FATES, TARGET
+from hat_sim.report.look import FATES, TARGET
 from hat_sim.report.page import Listing
 from hat_sim.report.quantities import counted, duration, number, percent, rate, size, speed
+from hat_sim.report.run.ranks import spearman
 from hat_sim.report.run.record import Source, TargetRecord
 from hat_sim.report.table import Column, table_of
 
 MOST_BARS = 40
-_COLUMNS = [
+COLUMNS = (
     Column("name", "source"),
     Column("fate", "selection"),
     Column("score", "score", number),
     Column("fusion_weight", "fusion weight", percent),
+    Column("claimed", "claimed accuracy", percent),
+    Column("on_target", "accuracy here (hindsight)", percent),
     Column("bytes", "payload", size),
     Column("architecture", "architecture"),
     Column("device", "device"),
@@ -28,7 +32,7 @@ _COLUMNS = [
     Column("up_bit_s", "up", rate),
     Column("down_bit_s", "down", rate),
     Column("rtt_s", "round trip", duration),
-]
+)
 
 
 def score_figure(target: TargetRecord) -> Figure | None:
@@ -46,34 +50,41 @@ def score_figure(target: TargetRecord) -> Figure | None:
     return Figure(
         key="scores",
         title="Selection scores",
-        caption=caption + _cut(len(scored)),
+        caption=caption + cut_off(len(scored)),
         chart=_score_chart(),
         height=20 * min(len(scored), MOST_BARS),
-        rows=[_row(it) for it in scored[:MOST_BARS]],
-        table=table_of(_COLUMNS[:3], [_row(it) for it in scored]),
+        rows=[row_of(it) for it in scored[:MOST_BARS]],
+        table=table_of(COLUMNS[:3], [row_of(it) for it in scored]),
     )
 
 
-def weight_figure(target: TargetRecord) -> Figure | None:
-    """Mean weight of each chosen source in the fused prediction; None where nothing was fused."""
-    weighed = [it for it in target.sources if it.fusion_weight is not None]
-    if not weighed:
+def hindsight_figure(target: TargetRecord) -> Figure | None:
+    """Scores against what the sources' models were worth; None where nothing was scored."""
+    scored = [it for it in target.sources if it.score is not None and it.on_target is not None]
+    if not scored:
         return None
-    weighed.sort(key=lambda it: (-(it.fusion_weight or 0.0), it.name))
-    best = weighed[0]
-    caption = (
-        f"{best.name} speaks loudest: {percent(best.fusion_weight or 0.0)} of the fused prediction, mean "
-        f"over the target's samples; equal weights would be {percent(1 / len(weighed))}."
-    )
+    rows = [row_of(it) for it in sorted(scored, key=lambda it: (-(it.score or 0.0), it.name))]
     return Figure(
-        key="weights",
-        title="Fusion weights",
-        caption=caption + _cut(len(weighed)),
-        chart=_weight_chart(),
-        height=20 * min(len(weighed), MOST_BARS),
-        rows=[_row(it) for it in weighed[:MOST_BARS]],
-        table=table_of([_COLUMNS[0], _COLUMNS[3]], [_row(it) for it in weighed]),
+        key="hindsight",
+        title="Scores against true accuracy (hindsight)",
+        caption=_hindsight_caption(target, scored),
+        chart=_hindsight_chart(),
+        height=260,
+        rows=rows,
+        table=table_of([COLUMNS[k] for k in (0, 1, 2, 4, 5)], rows),
     )
+
+
+def _hindsight_caption(target: TargetRecord, scored: Sequence[Source]) -> str:
+    text = "What nobody in the world knows: each model's accuracy on the target's test, as it comes."
+    rank = spearman([it.score or 0.0 for it in scored], [it.on_target or 0.0 for it in scored])
+    if rank is not None:
+        sources = counted(len(scored), "scored source")
+        text += f" Over {sources} it follows the scores with a rank correlation of {rank:.2f}."
+    known = [it for it in target.sources if it.on_target is not None]
+    best = max(known, key=lambda it: (it.on_target or 0.0, it.name))
+    text += f" The best of all is {best.name} with {percent(best.on_target or 0.0)}, which was {best.fate}."
+    return text
 
 
 def source_listing(target: TargetRecord, most: int) -> Listing:
@@ -85,16 +96,20 @@ def source_listing(target: TargetRecord, most: int) -> Listing:
     return Listing(
         title="Sources",
         caption=f"{counted(len(order), 'source')} of {target.name}, the chosen first; a heading sorts.",
-        table=table_of(_COLUMNS, [_row(it) for it in order], most, "fleet.parquet of the run folder has all"),
+        table=table_of(
+            COLUMNS, [row_of(it) for it in order], most, "fleet.parquet of the run folder has all"
+        ),
     )
 
 
-def _row(it: Source) -> dict[str, Any]:
+def row_of(it: Source) -> dict[str, Any]:
     return {
         "name": it.name,
         "fate": it.fate,
         "score": it.score,
         "fusion_weight": it.fusion_weight,
+        "claimed": it.claimed,
+        "on_target": it.on_target,
         "bytes": it.bytes,
         "architecture": it.architecture,
         "device": it.device,
@@ -106,14 +121,14 @@ def _row(it: Source) -> dict[str, Any]:
     }
 
 
-def _cut(count: int) -> str:
+def cut_off(count: int) -> str:
     return f" Shown are the first {MOST_BARS} of {count:,}." if count > MOST_BARS else ""
 
 
 @cache
 def _score_chart() -> dict[str, Any]:
     fates = {fate: colour for fate, colour in FATES.items() if fate != TARGET}
-    return _bars(
+    return bars(
         alt.X("score:Q", title="score"),
         alt.Color("fate:N", scale=alt.Scale(domain=list(fates), range=list(fates.values()))),
         alt.Tooltip("score:Q", format=".4f"),
@@ -121,15 +136,33 @@ def _score_chart() -> dict[str, Any]:
 
 
 @cache
-def _weight_chart() -> dict[str, Any]:
-    return _bars(
-        alt.X("fusion_weight:Q", title="mean weight", axis=alt.Axis(format=".0%")),
-        alt.ColorValue(FATES[CHOSEN]),
-        alt.Tooltip("fusion_weight:Q", title="mean weight", format=".1%"),
+def _hindsight_chart() -> dict[str, Any]:
+    fates = {fate: colour for fate, colour in FATES.items() if fate != TARGET}
+    points = (
+        alt.Chart(rows_of())
+        .mark_point(filled=True, size=70, opacity=0.9)
+        .encode(
+            x=alt.X("score:Q", title="selection score", scale=alt.Scale(zero=False, padding=10)),
+            y=alt.Y(
+                "on_target:Q",
+                title="accuracy on the target",
+                scale=alt.Scale(zero=False, padding=10),
+                axis=alt.Axis(format=".0%", tickCount=5),
+            ),
+            color=alt.Color("fate:N", scale=alt.Scale(domain=list(fates), range=list(fates.values()))),
+            tooltip=[
+                alt.Tooltip("name:N", title="source"),
+                alt.Tooltip("score:Q", format=".4f"),
+                alt.Tooltip("on_target:Q", title="accuracy on the target", format=".1%"),
+                alt.Tooltip("claimed:Q", title="claimed accuracy", format=".1%"),
+                alt.Tooltip("fate:N", title="selection"),
+            ],
+        )
     )
+    return chart_of(points)
 
 
-def _bars(x: alt.X, colour: alt.Color | alt.ColorValue, value: alt.Tooltip) -> dict[str, Any]:
+def bars(x: alt.X, colour: alt.Color | alt.ColorValue, value: alt.Tooltip) -> dict[str, Any]:
     encoded = (
         alt.Chart(rows_of())
         .mark_bar()

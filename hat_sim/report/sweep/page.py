@@ -32,16 +32,17 @@ def sweep_page(sweep: SweepRecord) -> Page:
         sections.append(Section("What accuracy costs", fronts))
     if cells:
         sections.append(Section("Cells", (_listing(sweep, cells),)))
-    notes = []
+    remarks = list(sweep.notes)
     if sweep.failures:
         sections.append(Section("Failed cells", (_failed(sweep.failures),)))
-        notes.append(f"{counted(len(sweep.failures), 'cell')} failed; the last table says why.")
+        remarks.append(f"{counted(len(sweep.failures), 'cell')} failed; the last table says why.")
     return Page(
         title=sweep.name,
         subtitle=f"Sweep over {', '.join(axis.path for axis in sweep.axes) or 'seeds'}",
         answer=_answer(sweep, cells, varied),
         tiles=_tiles(sweep, cells),
-        notes=tuple(notes),
+        remarks=tuple(remarks),
+        diagnosis=(),
         sections=tuple(sections),
         panels=(),
         selector="",

@@ -71,7 +71,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class SweepRecord:
+    """A sweep; `notes` are what its reader should know before trusting any figure."""
+
     name: str
+    notes: Sequence[str]
     axes: Sequence[Axis]
     results: Sequence[Result]
     failures: Sequence[Failure]
@@ -98,7 +101,7 @@ def read_sweep(path: Path) -> SweepRecord:
     try:
         described = YAML(typ="safe").load((path / SWEEP).read_text(encoding="utf-8"))
         axes = [_ListedAxis(tuple(it["paths"]), it["values"]) for it in described["axes"]]
-        name = str(described["name"])
+        name, notes = str(described["name"]), [str(it) for it in described["notes"]]
     except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError) as error:
         raise files.unreadable(path / SWEEP, error, "name a sweep's folder") from None
     table = files.read_table(
@@ -112,7 +115,7 @@ def read_sweep(path: Path) -> SweepRecord:
     results = [_result(row, axes) for row in rows]
     names = short_names([each for axis in axes for each in axis.paths])
     found = [axis.found(names, {it.at[place] for it in results}) for place, axis in enumerate(axes)]
-    return SweepRecord(name, found, results, _failures(path))
+    return SweepRecord(name, notes, found, results, _failures(path))
 
 
 def cells_of(sweep: SweepRecord) -> list[Cell]:
