@@ -1,15 +1,8 @@
-"""Made-up run and sweep folders, and a headless Chromium to look at their reports as a person does.
-
-The browser is driven over a pipe, with as much of the DevTools protocol as that takes.
-"""
+"""Made-up run and sweep folders, and a headless Chromium to look at their reports as a person does."""
 
 from __future__ import annotations
 
-import base64
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -18,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from benchmarks.browser import BROWSERS, Tab, find_browser
 from hat_sim.protocol.ledger import LedgerRow
 from hat_sim.simulation.files import write_table
 from hat_sim.simulation.record import Busy, TargetTimes, WorldRecord
@@ -25,139 +19,24 @@ from hat_sim.simulation.result import Identity, TargetOutcome, result_of
 from hat_sim.simulation.run_folder import RunFolder
 from hat_sim.simulation.timeline import trace_events
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
-class Tab:
-    """One page of a browser; `errors` holds what went to the console as an error, or was not caught."""
+class ScreenshotTab(Tab):
+    """A tab whose screenshots are kept among the artefacts of the tests."""
 
-    def __init__(self, executable: str, profile: Path) -> None:
-        browser_reads, self._out = os.pipe()
-        self._in, browser_writes = os.pipe()
-
-        def place_pipes() -> None:
-            os.dup2(browser_reads, 103)
-            os.dup2(browser_writes, 104)
-            os.dup2(103, 3)
-            os.dup2(104, 4)
-
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
-        self._process = subprocess.Popen(
-            [executable, *flags, "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"],
-            preexec_fn=place_pipes,
-            close_fds=False,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(browser_reads)
-        os.close(browser_writes)
-        self._buffer = b""
-        self._number = 0
-        self._session: str | None = None
-        self.errors: list[str] = []
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Runtime", "Page", "Log", "Network"):
-            self._call(f"{domain}.enable")
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=30)
-        os.close(self._out)
-        os.close(self._in)
-
-    def view(self, width: int, height: int = 900, dark: bool = False) -> None:
-        """Set the size of the window in CSS pixels and the colour scheme that the system prefers."""
-        self._call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", features=[scheme])
-
-    def open(self, file: Path) -> None:
-        """Open a file and wait until its plots are drawn."""
-        self.errors.clear()
-        self._call("Page.navigate", url=file.resolve().as_uri())
-        self.settle()
-
-    def settle(self) -> None:
-        """Wait until the page says that all visible plots are drawn; AssertionError after 60 s."""
-        ready = """new Promise((done, fail) => {
-            const began = Date.now();
-            const look = () => document.documentElement && "ready" in document.documentElement.dataset
-                ? done(true) : Date.now() - began > 60000 ? done(false) : setTimeout(look, 25);
-            look();
-        })"""
-        assert self.run(ready), "the page was not drawn within 60 s"
-
-    def run(self, script: str) -> Any:
-        """The value of a JavaScript expression; promises are awaited."""
-        answer = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
-
-    def point_at(self, x: float, y: float) -> None:
-        self._call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-
-    def screenshot(self, name: str) -> bytes:
-        """The whole page as PNG, kept among the test's artefacts."""
-        answer = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        content = base64.b64decode(answer["data"])
+    def keep_screenshot(self, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
-        (SCREENSHOTS / f"{name}.png").write_bytes(content)
-        return content
-
-    def pdf(self) -> bytes:
-        """The page as it is printed."""
-        return base64.b64decode(self._call("Page.printToPDF")["data"])
-
-    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters}
-        if self._session is not None:
-            message["sessionId"] = self._session
-        os.write(self._out, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._receive()
-            if answer.get("id") == self._number:
-                assert "error" not in answer, answer["error"]
-                result: dict[str, Any] = answer["result"]
-                return result
-            self._note(answer)
-
-    def _receive(self) -> dict[str, Any]:
-        while b"\0" not in self._buffer:
-            piece = os.read(self._in, 1 << 20)
-            assert piece, "the browser is gone"
-            self._buffer += piece
-        message, self._buffer = self._buffer.split(b"\0", 1)
-        content: dict[str, Any] = json.loads(message)
-        return content
-
-    def _note(self, event: dict[str, Any]) -> None:
-        parameters = event.get("params", {})
-        match event.get("method"):
-            case "Runtime.exceptionThrown":
-                self.errors.append(str(parameters["exceptionDetails"]))
-            case "Runtime.consoleAPICalled" if parameters["type"] in ("error", "warning"):
-                self.errors.append(str([it.get("value", it) for it in parameters["args"]]))
-            case "Log.entryAdded" if parameters["entry"]["level"] == "error":
-                self.errors.append(parameters["entry"]["text"])
-            case "Network.requestWillBeSent" if parameters["request"]["url"].startswith("http"):
-                self.errors.append(f"asked the network for {parameters['request']['url']}")
+        (SCREENSHOTS / f"{name}.png").write_bytes(self.screenshot())
 
 
 @pytest.fixture(scope="session")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     """A tab of a headless browser; the test is skipped where none is installed."""
-    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    executable = find_browser()
     if executable is None:
         pytest.skip(f"no browser is installed (looked for {', '.join(BROWSERS)})")
-    opened = Tab(executable, tmp_path_factory.mktemp("browser"))
+    opened = ScreenshotTab(executable, tmp_path_factory.mktemp("browser"))
     yield opened
     opened.close()
 

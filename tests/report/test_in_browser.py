@@ -37,7 +37,7 @@ def test_every_plot_is_drawn_without_errors_and_fits_in_light_and_dark(tab: Any,
     for width, dark in product((DESK, PHONE), (False, True)):
         tab.view(width, dark=dark)
         tab.open(report)
-        tab.screenshot(f"{report.stem}-{width}-{'dark' if dark else 'light'}")
+        tab.keep_screenshot(f"{report.stem}-{width}-{'dark' if dark else 'light'}")
         assert tab.errors == []
         marks = dict(tab.run(MARKS))
         assert len(marks) >= 7
