@@ -98,12 +98,15 @@ STUDIES = (
         checks_target_only=True,
         least_gain=5.0,
     ),
-    Study(
-        name="watch-1",
-        title="watch, 1 label a class, all ten people",
-        scenario="scenarios/watch.yaml",
-        labels=1,
-        folds=_watch_folds(),
-        note=_WATCH_NOTE,
+    *(
+        Study(
+            name=f"watch-{labels}",
+            title=f"watch, {labels} label{'s' if labels > 1 else ''} a class, all ten people",
+            scenario="scenarios/watch.yaml",
+            labels=labels,
+            folds=_watch_folds(),
+            note=_WATCH_NOTE,
+        )
+        for labels in (1, 2)
     ),
 )

@@ -21,7 +21,7 @@ from benchmarks.machine import ROOT
 from benchmarks.studies import Fold, Study
 
 FOLDER = ROOT / "runs" / "benchmarks"
-_WITHOUT_EFFECT = ("cli", "report", "engine.py", "containment.py")
+_WITHOUT_EFFECT = ("cli", "report", "sweep", "engine.py", "containment.py")
 """Parts of hat_sim that no result is a function of."""
 
 

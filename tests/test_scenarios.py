@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks.studies import person
 from hat_sim.preflight import Plan, load_checked, prepare
+from hat_sim.sweep.grid import axes_of, sweep_problems
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 WITHOUT_DOWNLOAD = ("generated", "many_targets", "per_device", "shared_fleet")
 WITH_DOWNLOAD = ("hapt", "watch")
+STUDIES = ("hapt-mix", "hapt-spread", "watch-mix", "watch-spread")
 
 
 def run(scenario: str, out: Path, *options: str) -> dict[str, Any]:
@@ -32,7 +35,24 @@ def plan(scenario: str) -> Plan:
 
 
 def test_six_scenarios_ship_and_this_file_knows_each():
-    assert sorted(it.stem for it in FOLDER.iterdir()) == sorted(WITHOUT_DOWNLOAD + WITH_DOWNLOAD)
+    assert sorted(it.stem for it in FOLDER.glob("*.yaml")) == sorted(WITHOUT_DOWNLOAD + WITH_DOWNLOAD)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_is_a_sound_sweep_that_leaves_the_people_of_its_targets_out(study: str):
+    document = load_checked(FOLDER / "studies" / f"{study}.yaml")
+    assert document.scenario.name == study
+    assert list(sweep_problems(document)) == []
+    [*axes] = axes_of(document, ())
+    folds = [axis for axis in axes if axis.paths == ("target.domain", "sources.domains")]
+    assert len(folds) == study.startswith("watch")
+    for targets, sources in (setting for axis in folds for setting in axis.settings):
+        assert not {person(it) for it in targets} & {person(it) for it in sources}
+        assert len({person(it) for it in (*targets, *sources)}) == 10
+
+
+def test_four_studies_ship_and_this_file_knows_each():
+    assert sorted(it.stem for it in (FOLDER / "studies").iterdir()) == sorted(STUDIES)
 
 
 @pytest.mark.parametrize("scenario", WITHOUT_DOWNLOAD + WITH_DOWNLOAD)

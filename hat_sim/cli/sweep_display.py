@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hat_sim.report.quantities import counted, duration, joules, percent, size
-from hat_sim.sweep.grid import Cell, place_of
-from hat_sim.sweep.parameters import short_names, shown
+from hat_sim.sweep.grid import Cell, in_words, place_of
+from hat_sim.sweep.parameters import short_names
 from hat_sim.sweep.run import SweepRun, Watcher
 
 MOST_RUNNING, MOST_RECENT, MOST_ROWS = 8, 5, 40
@@ -133,7 +133,7 @@ def print_cells(console: Console, run: SweepRun) -> None:
     cells = {cell.name: cell for cell in run.grid.cells}
     for name, cell in list(cells.items())[:MOST_ROWS]:
         results = [it for (of, _), it in run.results.items() if of == name]
-        settings = [_written(shown(value)) for value in cell.settings.values()]
+        settings = [in_words(value) for value in cell.settings.values()]
         table.add_row(*settings, *(_means(results) if results else ["failed"]))
     if len(cells) > MOST_ROWS:
         table.add_row(f"and {len(cells) - MOST_ROWS:,} more")
@@ -156,10 +156,6 @@ def _means(results: list[Mapping[str, Any]]) -> list[str]:
         duration(fmean(it["time"]["simulated_s"] for it in results)),
         joules(fmean(energy)),
     ]
-
-
-def _written(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _figures(result: Mapping[str, Any]) -> str:

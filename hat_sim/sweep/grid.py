@@ -26,6 +26,7 @@ from hat_sim.sweep.parameters import parameters_of, shown
 
 VARY = "--vary"
 _NAME_DIGITS = 12
+_MOST_LETTERS = 40
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,14 @@ class Cell:
 
 def place_of(settings: Mapping[str, Any]) -> str:
     """Values on the axes in words: `method.eta=0.4, target.link=lte`."""
-    return ", ".join(f"{path}={_in_words(shown(value))}" for path, value in settings.items())
+    return ", ".join(f"{path}={in_words(value)}" for path, value in settings.items())
 
 
-def _in_words(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def in_words(value: Any) -> str:
+    """One value, cut short where it is long."""
+    value = shown(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
 
 
 def axes_of(document: ScenarioDocument, given: Sequence[str]) -> tuple[Axis, ...]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from hat_sim.report.sweep.page import sweep_page
 from hat_sim.report.sweep.pareto import front_of
 from hat_sim.report.sweep.record import Axis, Result, cells_of, read_sweep
 from hat_sim.report.write import write_report
+from hat_sim.simulation.files import write_table
 
 FOUR_MB = 4_000_000
 
@@ -80,6 +82,23 @@ def test_paths_that_move_together_are_one_axis(sweep_folder) -> None:
     assert axis.values[:3] == ("1 and lte", "0.2 and wifi", "0.6 and lte")
     [path] = write_report(folder)
     assert "loss is left out" in path.read_text()
+
+
+def test_a_long_value_is_cut_and_told_by_its_place(sweep_folder) -> None:
+    folder = sweep_folder()
+    table = pq.read_table(folder / "results.parquet")
+    names = {"wifi": ", ".join(["domain"] * 20), "lte": ", ".join(["domain"] * 21)}
+    long = pa.array([names[link] for link in table.column("target.link").to_pylist()])
+    place = table.column_names.index("target.link")
+    write_table(folder / "results.parquet", table.set_column(place, "target.link", long))
+    described = (folder / "sweep.yaml").read_text()
+    for link, name in names.items():
+        described = described.replace(f"[{link}]", f"['{name}']")
+    (folder / "sweep.yaml").write_text(described)
+    assert [axis.values[-2:] for axis in read_sweep(folder).axes][1] == (
+        "domain, domain, domain, domain, domain, ... (1)",
+        "domain, domain, domain, domain, domain, ... (2)",
+    )
 
 
 def test_words_keep_the_order_of_the_sweep_and_numbers_are_sorted(sweep_folder) -> None:

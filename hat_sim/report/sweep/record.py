@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from hat_sim.sweep.folder import FAILURES, HEADER, RESULTS, SCHEMA, SWEEP
 from hat_sim.sweep.parameters import short_names
 
 _AND = " and "
+LONGEST_TEXT = 48
+"""A longer value of an axis is cut, and told from its like by its place."""
 _COLUMNS = (
     "cell",
     "seed",
@@ -178,18 +181,28 @@ class _ListedAxis:
     paths: tuple[str, ...]
     values: Sequence[Sequence[Any]]
 
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each setting in the list, by how it is shown in full."""
+        return {_AND.join(map(shown, setting)): place for place, setting in enumerate(self.values)}
+
     def value(self, row: Mapping[str, Any]) -> Any:
-        """Where a row of the results stands; values of several paths become one text."""
+        """Where a row of the results stands: its number, or a text that is short enough for a figure."""
         values = [row[path] for path in self.paths]
-        return values[0] if len(values) == 1 else _AND.join(map(shown, values))
+        if len(values) == 1 and not isinstance(values[0], str):
+            return values[0]
+        text = _AND.join(map(shown, values))
+        if len(text) <= LONGEST_TEXT:
+            return text
+        return f"{text[: LONGEST_TEXT - 8]}... ({self.places.get(text, 0) + 1})"
 
     def found(self, names: Mapping[str, str], values: set[Any]) -> Axis:
         """The axis with the values that results have, numbers by size, anything else as it is listed."""
         if all(isinstance(value, int | float) for value in values):
             order = tuple(sorted(values))
         else:
-            listed = [_AND.join(map(shown, setting)) for setting in self.values]
-            places = {text: place for place, text in enumerate(listed)}
+            listed = [self.value(dict(zip(self.paths, setting, strict=True))) for setting in self.values]
+            places = {shown(text): place for place, text in enumerate(listed)}
             order = tuple(sorted(values, key=lambda it: (places.get(shown(it), len(places)), shown(it))))
         return Axis(_AND.join(self.paths), _AND.join(names[path] for path in self.paths), order)
 
