@@ -130,17 +130,19 @@ def accuracies(mix: Mapping[str, Sequence[Row]], spread: Mapping[str, Sequence[R
     """Accuracy under each mix of models; and the proof that no spread of speeds changes it."""
     charts, words = [], []
     for dataset, rows in mix.items():
-        drawn, means = [], {}
+        drawn, means, gains = [], {}, []
         for name in _mixes(rows):
             found = _bands(row for row in rows if row[MIX] == name)
             for series, measure in (("HaT", "accuracy"), ("target-only", "alone")):
                 drawn.append({"models": _called(name), "method": series, **_drawn(found[measure])})
             means[name] = found["accuracy"].mean
+            gains.append(f"{_called(name)} {_gain(row for row in rows if row[MIX] == name)}")
         best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
         apart = points(means[best] - means[worst])[1:]
         words.append(
             f"On {dataset} HaT has {percent(means[best])} in a fleet of {_called(best)} and "
-            f"{percent(means[worst])} in one of {_called(worst)}, {apart} apart."
+            f"{percent(means[worst])} in one of {_called(worst)}, {apart} apart; over target-only, paired by "
+            f"person, it gains {', '.join(gains)} points."
         )
         base = alt.Chart(alt.InlineData(values=drawn), title=dataset)
         x = alt.X("models:N", sort=None, title="models of the sources", axis=alt.Axis(labelAngle=-20))
@@ -200,6 +202,13 @@ def traffic(mix: Mapping[str, Sequence[Row]]) -> Picture:
         f"every source's model: {'; '.join(words)}. Traffic follows the size of the chosen models.",
         alt.hconcat(*charts),
     )
+
+
+def _gain(rows: Iterable[Row]) -> str:
+    """The mean gain over target-only in points, and its interval over people."""
+    gains = [{**row, "accuracy": row["accuracy"] - row["accuracy_target_only"]} for row in rows]
+    band = _bands(gains)["accuracy"]
+    return f"{100 * band.mean:+.1f} ({100 * band.low:+.1f} to {100 * band.high:+.1f})"
 
 
 def _drawn(band: Band) -> dict[str, float]:
