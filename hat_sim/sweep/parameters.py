@@ -19,7 +19,11 @@ def parameters_of(plan: Plan) -> dict[str, Value]:
 
     Sources that are listed one by one, and profiles of the catalogue, are left out.
     """
-    found = {path: value for path, value in _leaves(plan.scenario, "") if path not in _NOT_PARAMETERS}
+    found = {
+        path: value
+        for path, value in _leaves(plan.scenario, "")
+        if path.partition(".")[0] not in _NOT_PARAMETERS
+    }
     options = {f"method.{key}": shown(value) for key, value in plan.options.model_dump().items()}
     return found | options
 

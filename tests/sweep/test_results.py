@@ -75,6 +75,14 @@ def test_quantities_and_counts_are_columns_of_their_own_kind(grid) -> None:
     assert [cell.parameters["sources.devices"] for cell in found.cells] == ["{pi4: 3, pi5: 1}", "pi5"]
 
 
+def test_what_says_nothing_of_a_cell_is_no_parameter(document, tiny) -> None:
+    from hat_sim.preflight import prepare
+
+    text = f"{tiny}sweep: {{vary: {{method.eta: [0.1]}}, seeds: 2}}\n"
+    found = parameters_of(prepare(document(text=text)))
+    assert not [path for path in found if path.partition(".")[0] in ("sweep", "seed", "name", "devices")]
+
+
 def test_sources_listed_one_by_one_are_no_parameters(grid) -> None:
     listed = "sources=[{domain: domain-1, device: pi4, link: wifi}]"
     [cell] = grid("method.eta=0.4", changes=(listed,)).cells
