@@ -90,6 +90,9 @@ class _Lines:
         self._count.end(cell, failed=True)
         self._say(f"{self._count.where(cell)}: failed, {_first_line(error)}")
 
+    def training(self, words: str) -> None:
+        pass
+
     def _say(self, text: str) -> None:
         line = f"[{self._count.elapsed_s:6.1f} s] {self._count}: {text}"
         self._console.print(line, soft_wrap=True, markup=False, highlight=False)
@@ -101,6 +104,7 @@ class _Display:
     def __init__(self, run: SweepRun) -> None:
         self._count = _Count(run)
         self._recent: deque[tuple[str, str]] = deque(maxlen=MOST_RECENT)
+        self._training = "starting Ray"
 
     def started(self, cell: Cell) -> None:
         self._count.start(cell)
@@ -113,13 +117,17 @@ class _Display:
         self._count.end(cell, failed=True)
         self._recent.append((self._count.where(cell), f"failed, {_first_line(error)}"))
 
+    def training(self, words: str) -> None:
+        self._training = f"sources: {words}"
+
     def __rich__(self) -> Group:
         table = Table(box=None, show_header=False, pad_edge=False)
         for where, what in self._recent:
             table.add_row(Text(where), Text(what, style="dim"))
         for cell, since in list(self._count.running.values())[:MOST_RUNNING]:
             table.add_row(Text(self._count.where(cell)), f"running for {_rough(time.monotonic() - since)}")
-        return Group(Text(f"{self._count.elapsed_s:.0f} s: {self._count}", style="bold"), table)
+        head = Text(f"{self._count.elapsed_s:.0f} s: {self._count}", style="bold")
+        return Group(head, Text(self._training, style="dim"), table)
 
 
 def print_cells(console: Console, run: SweepRun) -> None:

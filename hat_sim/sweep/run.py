@@ -27,6 +27,10 @@ class Watcher(Protocol):
 
     def failed(self, cell: Cell, error: Exception) -> None: ...
 
+    def training(self, words: str) -> None:
+        """How far the models are that the next cells need."""
+        ...
+
 
 @dataclass
 class SweepRun:
@@ -91,7 +95,11 @@ class SweepRun:
             self.results[cell.name, cell.seed] = result
             watcher.finished(cell, result)
 
-        run_plans(plans(), hosts, address, _silent, self.folder.outcomes, ended)
+        def tell(who: str, doing: str, simulated_ns: int | None) -> None:
+            if who == "sources":
+                watcher.training(doing)
+
+        run_plans(plans(), hosts, address, tell, self.folder.outcomes, ended)
 
     def write(self, as_csv: bool = False) -> None:
         """Write the table of all finished cells, and what failed."""
@@ -108,7 +116,3 @@ class SweepRun:
             "traceback": traceback.format_exception(error),
         }
         watcher.failed(cell, error)
-
-
-def _silent(who: str, doing: str, simulated_ns: int | None) -> None:
-    """A sweep tells of cells, not of what their targets do."""
