@@ -145,7 +145,7 @@ def _chart(numeric: bool, path: str, scale: str, ticks: str, names: tuple[str, .
             "x:Q", title=path, scale=alt.Scale(zero=False, padding=10), axis=alt.Axis(grid=False, tickCount=5)
         )
         if numeric
-        else alt.X("x:N", title=path, sort=None, axis=alt.Axis(labelAngle=0))
+        else alt.X("x:N", title=path, sort=None, axis=alt.Axis(labelAngle=-25))
     )
     y = alt.Y(
         "mean:Q",
