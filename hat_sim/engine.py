@@ -11,21 +11,21 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, wraps
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from hat_sim.containment import abandonable, contained, kill_contained, terminable
 from hat_sim.data.domain import Dataset, Domain
-from hat_sim.errors import LostProcessError, UserError
+from hat_sim.errors import HatSimError, LostProcessError, RemoteError, UserError
 from hat_sim.methods.registry import find_method
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
@@ -33,10 +33,10 @@ from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
 from hat_sim.simulation.record import RunRecord, SourceWorth, TargetResult
 from nodes.assignments import Joining, Lesson, Part, Trained
 from nodes.casting import Hosts, check_actors, host_count
-from nodes.staging import Finished, Stage
+from nodes.staging import Stage, Watch
 from nodes.world import Report
 
-__all__ = ["check_actors", "cluster", "run_plan", "run_plans"]
+__all__ = ["Watch", "check_actors", "cluster", "run_plan", "run_plans"]
 
 LARGE = 64 * 1024
 """Frames of at least so many bytes stay in the object store, and only a reference moves."""
@@ -44,6 +44,7 @@ CONNECT_S = 5.0
 _AUTOSCALER = "/autoscaler/_private/monitor.py"
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 def run_plan(
@@ -58,9 +59,8 @@ def run_plan(
         [plan],
         host_count(plan, hosts),
         address,
-        report,
         outcomes,
-        lambda place, it: ended.append(it),
+        Watch(report, lambda place, it: ended.append(it)),
         per_device=hosts == "per-device",
     )
     [outcome] = ended
@@ -73,22 +73,38 @@ def run_plans(
     plans: Iterable[Plan],
     hosts: int,
     address: str | None,
-    report: Report,
     outcomes: Path | None,
-    finished: Finished,
+    watch: Watch,
     per_device: bool = False,
 ) -> None:
     """Run plans side by side on one Ray; each is what `run_plan` makes of it alone.
 
-    The plans are taken one after the other as there is room for them, and `finished` is told of each when it
-    ends. With `per_device` there is one plan, and `hosts` is the number of its source devices.
+    The plans are taken one after the other as there is room for them. With `per_device` there is one plan,
+    and `hosts` is the number of its source devices.
     """
     with cluster(address), _Crew(hosts) as crew:
 
         async def run() -> None:
-            await Stage(crew, report, per_device, outcomes).run_all(plans, finished)
+            await Stage(crew, watch, per_device, outcomes).run_all(plans)
 
         asyncio.run(run())
+
+
+def _tells(call: Callable[P, T]) -> Callable[P, T]:
+    """A call of an actor whose errors reach the caller, whatever they are made of."""
+
+    @wraps(call)
+    def telling(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return call(*arguments, **named)
+        except HatSimError:
+            raise
+        except RayError as error:
+            raise LostProcessError(str(error).partition("\n")[0]) from None
+        except Exception as error:
+            raise RemoteError.of(error) from None
+
+    return telling
 
 
 class _HostActor:
@@ -103,6 +119,7 @@ class _HostActor:
         self._models: dict[Lesson, Any] = {}
         self._host = Host(self._load, lambda lesson: ray.get(self._models[lesson]))
 
+    @_tells
     def train(self, lesson: Lesson, dataset: Dataset) -> tuple[Trained, bool]:
         """The outcome of a lesson, and whether it had to be trained for that."""
         from hat_sim.learning import model_cache
@@ -117,31 +134,42 @@ class _HostActor:
         model_cache.write(key, trained.weights, trained.accuracy)
         return trained, True
 
+    @_tells
     def teach(self, lessons: Mapping[int, Lesson], models: Sequence[Any], dataset: Dataset) -> None:
         self._datasets[dataset.digest] = dataset
         self._lessons.update(lessons)
         self._models.update(zip(lessons.values(), models, strict=True))
 
+    @_tells
     def answer(self, requests: Sequence[tuple[int, Parcel]]) -> list[Answer]:
-        asked = [(self._lessons[number], _fetch(parcel)) for number, parcel in requests]
+        asked = [(self._lesson(number), _fetch(parcel)) for number, parcel in requests]
         return [replace(answer, parcel=_store(answer.parcel)) for answer in self._host.answer(asked)]
 
+    @_tells
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> list[int]:
-        return [self._host.model_bytes(self._lessons[number], precision) for number in numbers]
+        return [self._host.model_bytes(self._lesson(number), precision) for number in numbers]
 
+    @_tells
     def examine(self, numbers: Sequence[int], joining: Joining, dataset: Dataset) -> list[SourceWorth]:
         from nodes.joining import task_and_examination
         from nodes.observer import worth_of
 
         _, examination = task_and_examination(joining, dataset.load(joining.domain))
-        known = [self._host.knowledge(self._lessons[number]) for number in numbers]
+        known = [self._host.knowledge(self._lesson(number)) for number in numbers]
         return [worth_of(it, examination) for it in known]
 
+    @_tells
     def train_alone(self, joining: Joining, dataset: Dataset) -> float:
         from nodes.joining import task_and_examination
         from nodes.observer import accuracy_alone
 
         return accuracy_alone(*task_and_examination(joining, dataset.load(joining.domain)))
+
+    def _lesson(self, number: int) -> Lesson:
+        """LostProcessError where only the actor before this one was taught it."""
+        if number not in self._lessons:
+            raise LostProcessError("its successor has been taught nothing yet")
+        return self._lessons[number]
 
     def _load(self, lesson: Lesson) -> Domain:
         return self._datasets[lesson.data].load(lesson.domain)
@@ -158,6 +186,7 @@ class _TargetActor:
         for module in ("hat_sim.learning.outcome_cache", "nodes.observer", "nodes.target"):
             import_module(module)
 
+    @_tells
     def start(self, part: Part) -> Step:
         """Load the data, begin the method."""
         _one_thread()
@@ -176,6 +205,7 @@ class _TargetActor:
         self._target = Target(protocol(task, options), origin, self._outcomes)
         return self._sent(self._target.start())
 
+    @_tells
     def advance(self, parcels: Mapping[str, Parcel]) -> Step:
         _one_thread()
         frames = {name: _fetch(parcel) for name, parcel in parcels.items()}
@@ -184,6 +214,7 @@ class _TargetActor:
     def doing(self) -> str:
         return self._doing
 
+    @_tells
     def result(self) -> TargetResult:
         """Judge the finished target and export its model."""
         _one_thread()
@@ -205,9 +236,13 @@ class _TargetActor:
 
 @dataclass(frozen=True)
 class _Result(Generic[T]):
-    """The result of a call under way; an error in an actor is raised as it was there."""
+    """The result of a call under way; an error in an actor is raised as it was there.
+
+    `lost` is called where the actor is gone.
+    """
 
     reference: Any
+    lost: Callable[[], None] = lambda: None
 
     def __await__(self) -> Generator[Any, None, T]:
         try:
@@ -215,39 +250,60 @@ class _Result(Generic[T]):
         except RayTaskError as error:
             raise error.cause from error
         except RayActorError as error:
+            self.lost()
             raise LostProcessError(str(error).partition("\n")[0]) from error
         return result
 
 
 class _Host:
-    """A host actor; `models` holds references to what lessons came to, for all hosts."""
+    """A host actor, and the next one in its place if it is lost.
 
-    def __init__(self, actor: Any, models: dict[int, Any]) -> None:
-        self._actor = actor
+    `models` holds references to what lessons came to, for all hosts: they outlive the actor that made them.
+    """
+
+    def __init__(self, models: dict[int, Any]) -> None:
         self._models = models
+        self.life = 0
+        self._begin()
+
+    def end(self) -> None:
+        ray.kill(self._actor)
 
     def train(self, number: int, lesson: Lesson, dataset: Dataset) -> _Result[bool]:
         call = self._actor.train.options(num_returns=2)
         self._models[number], is_fresh = call.remote(lesson, dataset)
-        return _Result(is_fresh)
+        return self._result(is_fresh)
 
     def teach(self, lessons: Mapping[int, Lesson], dataset: Dataset) -> _Result[None]:
         models = [self._models[number] for number in lessons]
-        return _Result(self._actor.teach.remote(dict(lessons), models, dataset))
+        return self._result(self._actor.teach.remote(dict(lessons), models, dataset))
 
     def answer(self, requests: Sequence[tuple[int, Parcel]]) -> _Result[list[Answer]]:
-        return _Result(self._actor.answer.remote(requests))
+        return self._result(self._actor.answer.remote(requests))
 
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> _Result[list[int]]:
-        return _Result(self._actor.model_bytes.remote(numbers, precision))
+        return self._result(self._actor.model_bytes.remote(numbers, precision))
 
     def examine(
         self, numbers: Sequence[int], joining: Joining, dataset: Dataset
     ) -> _Result[list[SourceWorth]]:
-        return _Result(self._actor.examine.remote(numbers, joining, dataset))
+        return self._result(self._actor.examine.remote(numbers, joining, dataset))
 
     def train_alone(self, joining: Joining, dataset: Dataset) -> _Result[float]:
-        return _Result(self._actor.train_alone.remote(joining, dataset))
+        return self._result(self._actor.train_alone.remote(joining, dataset))
+
+    def _begin(self) -> None:
+        actor: Any = ray.remote(num_cpus=0)(_HostActor)
+        self._actor = actor.remote()
+
+    def _result(self, reference: Any) -> _Result[Any]:
+        return _Result(reference, partial(self._replace, self.life))
+
+    def _replace(self, lost: int) -> None:
+        """Begin anew, once for all calls that were under way in the life that is lost."""
+        if self.life == lost:
+            self.life += 1
+            self._begin()
 
 
 class _Seat:
@@ -255,30 +311,31 @@ class _Seat:
 
     def __init__(self) -> None:
         actor: Any = ray.remote(num_cpus=0)(_TargetActor)
-        self.actor = actor.options(max_concurrency=2).remote()
-        self.actor.prepare.remote()
+        self._actor = actor.options(max_concurrency=2).remote()
+        self._actor.prepare.remote()
+
+    def end(self) -> None:
+        ray.kill(self._actor)
 
     def start(self, part: Part) -> _Result[Step]:
-        return _Result(self.actor.start.remote(part))
+        return _Result(self._actor.start.remote(part))
 
     def advance(self, parcels: Mapping[str, Parcel]) -> _Result[Step]:
-        return _Result(self.actor.advance.remote(dict(parcels)))
+        return _Result(self._actor.advance.remote(dict(parcels)))
 
     def doing(self) -> _Result[str]:
-        return _Result(self.actor.doing.remote())
+        return _Result(self._actor.doing.remote())
 
     def result(self) -> _Result[TargetResult]:
-        return _Result(self.actor.result.remote())
+        return _Result(self._actor.result.remote())
 
 
 class _Crew:
     """The actors of a session, which end with it."""
 
     def __init__(self, hosts: int) -> None:
-        actor: Any = ray.remote(num_cpus=0)(_HostActor)
         models: dict[int, Any] = {}
-        self._actors = [actor.remote() for _ in range(hosts)]
-        self.hosts = [_Host(it, models) for it in self._actors]
+        self.hosts = [_Host(models) for _ in range(hosts)]
         self.worlds_at_once = max(2, os.cpu_count() or 1)
         self._idle: list[_Seat] = []
         self._made = 0
@@ -287,8 +344,10 @@ class _Crew:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        for actor in [*self._actors, *(seat.actor for seat in self._idle)]:
-            ray.kill(actor)
+        for host in self.hosts:
+            host.end()
+        for seat in self._idle:
+            seat.end()
 
     def prepare(self, seats: int) -> None:
         while self._made < seats:
@@ -305,7 +364,7 @@ class _Crew:
             seats = list(taken.values())
             self._idle += seats[:kept]
             for seat in seats[kept:]:
-                ray.kill(seat.actor)
+                seat.end()
                 self._made -= 1
 
     def _new_seat(self) -> _Seat:

@@ -5,6 +5,7 @@ Another one, `hat_sim.protocol.errors.ProtocolError`, is an event of the simulat
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -50,6 +51,31 @@ class LostProcessError(HatSimError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"a process that carried nodes is gone (is memory short?): {why}")
+
+
+class RemoteError(HatSimError):
+    """An error of another process, in words alone: its `kind`, its message, and where it arose there."""
+
+    def __init__(self, kind: str, message: str, trace: str) -> None:
+        super().__init__(kind, message, trace)
+        self.kind = kind
+        self.message = message
+        self.trace = trace
+
+    @classmethod
+    def of(cls, error: Exception) -> RemoteError:
+        """What there is to say of an error; one that has come from elsewhere already is itself."""
+        if isinstance(error, cls):
+            return error
+        return cls(type(error).__name__, str(error), "".join(traceback.format_exception(error)))
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+
+def told(error: Exception) -> str:
+    """An error in words: the user's own as it is, any other with its kind."""
+    return str(error if isinstance(error, UserError) else RemoteError.of(error))
 
 
 class InternalError(HatSimError):

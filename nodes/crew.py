@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from hat_sim.data.domain import Dataset
+from hat_sim.errors import LostProcessError
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, Parcel, Step
 from hat_sim.simulation.record import SourceWorth, TargetResult
@@ -21,7 +22,16 @@ T = TypeVar("T")
 
 
 class HostProcess(Protocol):
-    """Carries sources, which are known by the numbers of their lessons."""
+    """Carries sources, which are known by the numbers of their lessons.
+
+    A host that is lost fails every call with LostProcessError until it has begun its next life, in which it
+    has been taught nothing.
+    """
+
+    @property
+    def life(self) -> int:
+        """How many times the host has been lost."""
+        ...
 
     def train(self, number: int, lesson: Lesson, dataset: Dataset) -> Awaitable[bool]:
         """Whether a lesson had to be trained, or was found; afterwards any host may be taught it."""
@@ -84,6 +94,11 @@ class Carried:
 
     host: HostProcess
     number: int
+
+
+def is_lost(work: asyncio.Task[Any]) -> bool:
+    """Whether it has ended with the process that did it, and may be begun anew."""
+    return work.done() and not work.cancelled() and isinstance(work.exception(), LostProcessError)
 
 
 def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

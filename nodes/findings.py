@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from hat_sim.data.domain import Dataset
 from hat_sim.simulation.record import Hindsight, SourceWorth
 from nodes.assignments import Joining
-from nodes.crew import Carried, HostProcess, started
+from nodes.crew import Carried, HostProcess, is_lost, started
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ class Findings:
 
     def begin(self, subject: Subject) -> None:
         """Let hosts find out what is not known yet."""
-        if subject.alone not in self._alone:
+        if (alone := self._alone.get(subject.alone)) is None or is_lost(alone):
             host = self._hosts[len(self._alone) % len(self._hosts)]
             self._alone[subject.alone] = started(_train_alone(host, subject))
         exam = subject.exam
         unknown: defaultdict[HostProcess, dict[int, None]] = defaultdict(dict)
         for it in subject.sources.values():
-            if (exam, it.number) not in self._examined:
+            if (examined := self._examined.get((exam, it.number))) is None or is_lost(examined):
                 unknown[it.host][it.number] = None
         for host, numbers in unknown.items():
-            examined = started(_examine(host, list(numbers), subject))
-            self._examined |= {(exam, number): examined for number in numbers}
+            task = started(_examine(host, list(numbers), subject))
+            self._examined |= {(exam, number): task for number in numbers}
 
     async def of(self, subject: Subject) -> Hindsight:
         """All of it; what was not begun before begins now."""

@@ -1,31 +1,50 @@
 """Plans staged on a crew: sources are trained, worlds conducted, targets judged; many at once, nothing twice.
 
 What a plan shares with an earlier one (trained sources, their answers, the observer's findings) is not worked
-out again, and what fails fails that plan alone.
+out again, and what fails fails that plan alone. A plan that loses a process is staged anew, and replays what
+its targets have computed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 from hat_sim.data.domain import Dataset
+from hat_sim.errors import LostProcessError
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
 from nodes.assignments import Lesson, Part
 from nodes.casting import joining_of, key_of, lessons_of
-from nodes.crew import Carried, Crew, HostProcess, started
+from nodes.crew import Carried, Crew, HostProcess, is_lost, started
 from nodes.findings import Findings, Subject
 from nodes.world import Report, World
 
+MOST_TRIES = 3
+"""So often a plan is staged, if it loses a process each time."""
+
 T = TypeVar("T")
-Finished = Callable[[int, "RunRecord | Exception"], None]
-"""Told a plan's place among the plans, and its record or what went wrong with it."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how plans go on.
+
+    `report` hears what a world tells, `began` a plan's place among the plans when its first world begins, and
+    `finished` its place with its record, or with what went wrong.
+    """
+
+    report: Report
+    finished: Callable[[int, RunRecord | Exception], None]
+    began: Callable[[int], None] = lambda place: None
 
 
 class Stage:
@@ -34,33 +53,34 @@ class Stage:
     With `per_device` each device of its one plan has a host of its own, else devices of one lesson share one.
     """
 
-    def __init__(self, crew: Crew, report: Report, per_device: bool, outcomes: Path | None) -> None:
+    def __init__(self, crew: Crew, watch: Watch, per_device: bool, outcomes: Path | None) -> None:
         self._crew = crew
-        self._report = report
+        self._watch = watch
         self._per_device = per_device
         self._outcomes = outcomes
         self._findings = Findings(crew.hosts)
-        self._slots = asyncio.Semaphore(crew.worlds_at_once)
+        self._free_seats = _Budget(crew.worlds_at_once)
         self._idle: asyncio.Queue[HostProcess] = asyncio.Queue()
         for host in crew.hosts:
             self._idle.put_nowait(host)
         self._numbers: dict[Lesson, int] = {}
         self._trainings: dict[Lesson, asyncio.Task[bool]] = {}
         self._own_hosts: dict[str, HostProcess] = {}
-        self._taught: set[tuple[HostProcess, int]] = set()
+        self._taught: set[tuple[HostProcess, int, int]] = set()
         self._sizes: dict[tuple[int, Precision], int] = {}
 
-    async def run_all(self, plans: Iterable[Plan], finished: Finished) -> None:
+    async def run_all(self, plans: Iterable[Plan]) -> None:
         """Run plans side by side; a few are begun ahead, so that sources train while targets do."""
         ahead = asyncio.Semaphore(2 * self._crew.worlds_at_once)
 
         async def run(place: int, plan: Plan) -> None:
             try:
-                outcome: RunRecord | Exception = await self.run(plan)
+                began = cache(partial(self._watch.began, place))
+                outcome: RunRecord | Exception = await self._run_surely(plan, began)
             except Exception as error:
                 outcome = error
             ahead.release()
-            finished(place, outcome)
+            self._watch.finished(place, outcome)
 
         running: set[asyncio.Task[None]] = set()
         for place, plan in enumerate(plans):
@@ -71,7 +91,14 @@ class Stage:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             running = _unfinished(running)
 
-    async def run(self, plan: Plan) -> RunRecord:
+    async def _run_surely(self, plan: Plan, began: Callable[[], None]) -> RunRecord:
+        """LostProcessError where a process is lost at every try."""
+        for _ in range(MOST_TRIES - 1):
+            with suppress(LostProcessError):
+                return await self._run(plan, began)
+        return await self._run(plan, began)
+
+    async def _run(self, plan: Plan, began: Callable[[], None]) -> RunRecord:
         """The record of a plan, which depends on nothing else that is staged."""
         self._crew.prepare(min(len(plan.fleets), self._crew.worlds_at_once))
         lessons = lessons_of(plan)
@@ -80,7 +107,7 @@ class Stage:
         sizes = await self._measure(sources, plan.scenario.transfer.weights)
         shared = plan.scenario.target.shared_fleet
         worlds = [plan.fleets] if shared else [(fleet,) for fleet in plan.fleets]
-        ended = await _all([self._conduct(plan, fleets, sources) for fleets in worlds])
+        ended = await _all([self._conduct(plan, fleets, sources, began) for fleets in worlds])
         return RunRecord(
             worlds=tuple(record for record, _ in ended),
             targets={name: result for _, results in ended for name, result in results.items()},
@@ -97,7 +124,7 @@ class Stage:
         )
 
     async def _conduct(
-        self, plan: Plan, fleets: Sequence[Fleet], sources: Mapping[str, Carried]
+        self, plan: Plan, fleets: Sequence[Fleet], sources: Mapping[str, Carried], began: Callable[[], None]
     ) -> tuple[WorldRecord, dict[str, TargetResult]]:
         """One world: the sources of all its fleets, each once, and its targets."""
         own = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
@@ -106,10 +133,11 @@ class Stage:
             devices=[*own.values(), *(fleet.target for fleet in fleets)],
             sources={name: sources[key_of(device)] for name, device in own.items()},
             parts={name: self._part(plan, fleet) for name, fleet in named.items()},
-            report=self._report,
+            report=self._watch.report,
             trains=lambda name: self._findings.begin(_subject(plan, named[name], sources)),
         )
-        async with self._slots:
+        async with self._free_seats.spent(len(named)):
+            began()
             with self._crew.seats(list(named)) as seats:
                 return await world.conduct(seats)
 
@@ -121,15 +149,15 @@ class Stage:
     async def _train(self, lessons: Sequence[Lesson], dataset: Dataset) -> int:
         """Each lesson once, the longest first, by the next host that is free; how many were new."""
         order = sorted(lessons, key=lambda it: -it.description.training_flop)
-        missing = {lesson for lesson in order if lesson not in self._trainings}
+        missing = {it for it in order if it not in self._trainings or is_lost(self._trainings[it])}
         for lesson in order:
             if lesson in missing:
-                self._numbers[lesson] = len(self._numbers)
+                self._numbers.setdefault(lesson, len(self._numbers))
                 self._trainings[lesson] = started(self._train_one(lesson, dataset))
         fresh = 0
         for done, lesson in enumerate(order, 1):
             fresh += await self._trainings[lesson] and lesson in missing
-            self._report("sources", f"{done}/{len(order)} models ready, {fresh} trained", None)
+            self._watch.report("sources", f"{done}/{len(order)} models ready, {fresh} trained", None)
         return fresh
 
     async def _train_one(self, lesson: Lesson, dataset: Dataset) -> bool:
@@ -147,10 +175,11 @@ class Stage:
         }
         unknown: defaultdict[HostProcess, dict[int, Lesson]] = defaultdict(dict)
         for key, it in carried.items():
-            if (it.host, it.number) not in self._taught:
+            if (it.host, it.host.life, it.number) not in self._taught:
                 unknown[it.host][it.number] = lessons[key]
+        lives = {host: host.life for host in unknown}
         await _all([host.teach(them, dataset) for host, them in unknown.items()])
-        self._taught |= {(host, number) for host, them in unknown.items() for number in them}
+        self._taught |= {(host, lives[host], number) for host, them in unknown.items() for number in them}
         return carried
 
     def _host(self, key: str, number: int) -> HostProcess:
@@ -171,6 +200,27 @@ class Stage:
         for numbers, sizes in zip(unknown.values(), measured, strict=True):
             self._sizes |= {(number, precision): size for number, size in zip(numbers, sizes, strict=True)}
         return {key: self._sizes[it.number, precision] for key, it in sources.items()}
+
+
+class _Budget:
+    """So many of something at once; who wants more than there are gets all of them."""
+
+    def __init__(self, total: int) -> None:
+        self._total = self._left = total
+        self._returned = asyncio.Condition()
+
+    @asynccontextmanager
+    async def spent(self, count: int) -> AsyncIterator[None]:
+        count = min(count, self._total)
+        async with self._returned:
+            await self._returned.wait_for(lambda: self._left >= count)
+            self._left -= count
+        try:
+            yield
+        finally:
+            self._left += count
+            async with self._returned:
+                self._returned.notify_all()
 
 
 def _subject(plan: Plan, fleet: Fleet, sources: Mapping[str, Carried]) -> Subject:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import RunRecord, WorldRecord
     from nodes.joining import Examination
+    from nodes.staging import Watch
 
 Ticket = Callable[[], Any]
 
@@ -326,15 +327,14 @@ def engine_replaced(known: dict[tuple[str, int], RunRecord]) -> Iterator[list[Pl
             known[content] = run_alone(plan)
         return known[content]
 
-    def run_all(
-        plans: Iterable[Plan], hosts: int, address: None, report: Any, outcomes: Path, finished: Any
-    ) -> None:
+    def run_all(plans: Iterable[Plan], hosts: int, address: None, outcomes: Path, watch: Watch) -> None:
         for place, plan in enumerate(plans):
+            watch.began(place)
             try:
                 outcome: RunRecord | Exception = run(plan)
             except Exception as error:
                 outcome = error
-            finished(place, outcome)
+            watch.finished(place, outcome)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "run_plan", run)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from hat_sim.cli import data, profiles, report, run, schema, sweep, traffic, validate
-from hat_sim.errors import LostProcessError, UserError
+from hat_sim.errors import LostProcessError, RemoteError, UserError, told
 
 EXIT_OTHER = 1
 EXIT_USER = 2
@@ -87,10 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_OTHER
     except Exception as error:
         if options.debug:
-            traceback.print_exc()
+            print(RemoteError.of(error).trace, end="", file=sys.stderr)
         print(
-            f"hat-sim: unexpected {type(error).__name__}: {error}\n"
-            "This is a bug in hat-sim, not in your input; please report it with the output of --debug.",
+            f"hat-sim: unexpected {told(error)}\n"
+            "This is a bug in hat-sim, not in your input, or in a method of your own if you use one; please "
+            "report it with the output of --debug.",
             file=sys.stderr,
         )
         return EXIT_OTHER

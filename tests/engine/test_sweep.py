@@ -15,8 +15,10 @@ from hat_sim.cli.main import main
 pytestmark = pytest.mark.usefixtures("cluster")
 
 METHOD = """\
-import os, time
+import os, signal, time
+from pathlib import Path
 from pydantic import BaseModel, ConfigDict
+from hat_sim.methods.exchange import join
 from hat_sim.methods.registry import Method
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute
@@ -25,6 +27,23 @@ from hat_sim.protocol.effects import Compute
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
     mishap: str = "none"
+
+
+class Unreadable(Exception):
+    # An error that does not survive pickling.
+
+    def __init__(self, one, two):
+        super().__init__(one + two)
+
+
+def kill_hosts_once():
+    try:
+        open("{log}.killed", "x").close()
+    except FileExistsError:
+        return
+    for it in Path("/proc").glob("[0-9]*/cmdline"):
+        if it.read_bytes().startswith(b"ray::_HostActor"):
+            os.kill(int(it.parent.name), signal.SIGKILL)
 
 
 def work(progress):
@@ -36,7 +55,10 @@ def work(progress):
 def protocol(task, options):
     yield Compute("coarse", "work", 1000, work)
     if options.mishap == "error":
-        raise RuntimeError("told to fail")
+        raise Unreadable("told ", "to fail")
+    if options.mishap == "hosts":
+        kill_hosts_once()
+        yield from join(task)
     if options.mishap == "death":
         os._exit(3)
     return (yield from train_alone(task))
@@ -88,7 +110,7 @@ def test_what_no_axis_touches_is_worked_out_once(own_method, scenario: Path, col
 @pytest.mark.parametrize(
     ("mishap", "error"),
     [
-        ("error", "RuntimeError: told to fail"),
+        ("error", "Unreadable: told to fail"),
         ("death", "LostProcessError: a process that carried nodes is gone"),
     ],
 )
@@ -100,6 +122,16 @@ def test_a_failure_stays_with_its_cell(mishap, error, own_method, scenario: Path
     failures = json.loads(Path("out/failures.json").read_text())
     assert len(failures) == 2
     assert all(it["error"].startswith(error) for it in failures)
+
+
+def test_hosts_that_die_are_replaced(own_method, scenario: Path) -> None:
+    """Every host is killed in the middle of a sweep: each cell ends as if none had been."""
+    method, log = own_method
+    axes = ["--vary", "method.mishap=hosts,none", "--vary", "target.link=wifi,lte,5g"]
+    assert main(["sweep", str(scenario), "--set", method, *axes, "--out", "out", "--hosts", "2"]) == 0
+    assert Path(f"{log}.killed").exists()
+    assert len(rows(Path("out"))) == 6
+    assert len({row["accuracy"] for row in rows(Path("out"))}) == 1
 
 
 def test_a_run_whose_process_dies_says_so(own_method, scenario: Path, capfd) -> None:
