@@ -27,7 +27,7 @@ def validate(
         try:
             document = load_checked(file)
             if document.scenario.sweep is not None:
-                _check_sweep(document)
+                _check_sweep(document, data)
             if data:
                 prepare(document)
         except UserError as error:
@@ -38,12 +38,12 @@ def validate(
         raise UserError(problems)
 
 
-def _check_sweep(document: ScenarioDocument) -> None:
-    """UserError with what is wrong with the cells of the file's own sweep."""
+def _check_sweep(document: ScenarioDocument, data: bool) -> None:
+    """UserError with what is wrong with the cells of the file's own sweep, with their data or without."""
     from hat_sim.errors import UserError
     from hat_sim.sweep.grid import sweep_problems
 
-    problems = list(sweep_problems(document))
+    problems = sweep_problems(document, data)
     if problems:
         raise UserError(problems)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -30,10 +30,11 @@ _RANGE = re.compile(
 
 @dataclass(frozen=True)
 class Axis:
-    """`settings` holds, for each place along the axis, a value for each of `paths`."""
+    """`settings` holds, for each place along the axis, a value for each of `paths`; `where` has set it."""
 
     paths: tuple[str, ...]
     settings: tuple[tuple[Any, ...], ...]
+    where: str = field(compare=False)
 
 
 def parse_axis(text: str, where: str) -> Axis:
@@ -53,6 +54,8 @@ def parse_axis(text: str, where: str) -> Axis:
 
 def axis_of(values: Mapping[str, Any], where: str) -> Axis:
     """The axis of paths with their values, a list of them or a single text; UserError as above."""
+    if not values:
+        raise _wrong("the axis has no paths", where, "a path with its values, such as method.eta: [0.2, 0.4]")
     columns = {path: _expanded(it, f"{where} {path}") for path, it in values.items()}
     counts = {path: len(column) for path, column in columns.items()}
     if len(set(counts.values())) > 1:
@@ -60,7 +63,7 @@ def axis_of(values: Mapping[str, Any], where: str) -> Axis:
         raise _wrong(f"paths that move together have {listed} values", where, "the same number for each")
     settings = list(zip(*columns.values(), strict=True))
     different = {repr(setting): setting for setting in settings}
-    return Axis(tuple(columns), tuple(different.values()))
+    return Axis(tuple(columns), tuple(different.values()), where)
 
 
 def _expanded(values: Any, where: str) -> tuple[Any, ...]:

@@ -24,6 +24,9 @@ from hat_sim.scenario.names import (
 from hat_sim.scenario.profiles import OwnDevice, OwnLink
 from hat_sim.scenario.section import Section
 
+MOST_SEED = 2**63 - 1
+"""What a column of a table of results can hold."""
+
 Spread = Annotated[float, Field(strict=True, ge=0, le=10)]
 
 
@@ -281,7 +284,9 @@ class Scenario(Section):
     model_config = ConfigDict(title="hat_sim scenario")
 
     name: Identifier = Field(title="Name", description="Names the run; letters, digits, `-` and `_`.")
-    seed: int = Field(default=0, strict=True, ge=0, title="Seed", description="Fixes every random choice.")
+    seed: int = Field(
+        default=0, strict=True, ge=0, le=MOST_SEED, title="Seed", description="Fixes every random choice."
+    )
     data: Data = Field(title="Data", description="Where the samples come from.")
     method: Method = Field(title="Method", description="The method and its options.")
     target: Target = Field(title="Target", description="The new device that joins with few labels.")

@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from hat_sim.errors import Problem, UserError
-from hat_sim.methods.registry import find_method
 from hat_sim.preflight import Plan, Preparation, vary_checked
-from hat_sim.scenario.axis import Axis, axis_of, parse_axis
+from hat_sim.scenario.axis import Axis
 from hat_sim.scenario.load import ScenarioDocument
-from hat_sim.scenario.paths import unknown_path
 from hat_sim.scenario.resolved import resolved_scenario
 from hat_sim.scenario.schema import Scenario
 from hat_sim.simulation.archive import identity_of
 from hat_sim.simulation.result import Identity
+from hat_sim.sweep.axes import METHOD_PATHS, VARY, axes_of
 from hat_sim.sweep.parameters import parameters_of, shown
 
-VARY = "--vary"
+MOST_CELLS = 100_000
 _NAME_DIGITS = 12
 _MOST_LETTERS = 40
 
@@ -46,6 +47,10 @@ class Cell:
     def seed(self) -> int:
         return self.identity.seed
 
+    def columns(self, paths: Sequence[str]) -> list[Any]:
+        """What stands in the table of results under some paths of the axes: parameters, in base units."""
+        return [self.parameters.get(path, shown(self.settings[path])) for path in paths]
+
 
 def place_of(settings: Mapping[str, Any]) -> str:
     """Values on the axes in words: `method.eta=0.4, target.link=lte`."""
@@ -55,71 +60,42 @@ def place_of(settings: Mapping[str, Any]) -> str:
 def in_words(value: Any) -> str:
     """One value, cut short where it is long."""
     value = shown(value)
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
     return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
 
 
-def axes_of(document: ScenarioDocument, given: Sequence[str]) -> tuple[Axis, ...]:
-    """The axes of `--vary` options or, where there are none, of the file's `sweep`.
-
-    UserError where an axis is wrong, leads nowhere, or where there is none.
-    """
-    axes = [parse_axis(text, VARY) for text in given] or list(_axes_of_file(document))
-    if not axes:
-        hint = f"{VARY} PATH=V1,V2,... or a `sweep` section in the file"
-        raise UserError("nothing is varied", hint=hint)
-    problems = list(_path_problems(document, axes))
-    if problems:
-        raise UserError(document.placed(problems) if not given else problems)
-    return tuple(axes)
-
-
-def _axes_of_file(document: ScenarioDocument) -> Iterator[Axis]:
-    sweep = document.scenario.sweep
-    if sweep is None:
-        return
-    where = document.where("sweep.vary") or str(document.file)
-    entries = [{path: it} for path, it in sweep.vary.items()] if isinstance(sweep.vary, dict) else sweep.vary
-    yield from (axis_of(entry, f"{where}: sweep.vary") for entry in entries)
-
-
-def _path_problems(document: ScenarioDocument, axes: Sequence[Axis]) -> Iterator[Problem]:
-    """Paths that lead nowhere, stand twice, or are no affair of an axis."""
-    scenario = document.scenario
-    options = find_method(scenario.method.name).options.model_fields
-    seen: set[str] = set()
-    for path in (path for axis in axes for path in axis.paths):
-        where = f"{VARY} {path}"
-        if path == "seed":
-            yield Problem("seeds are no axis", where=where, hint="--seeds N repeats each cell at N seeds")
-        elif path.partition(".")[0] == "sweep":
-            yield Problem("a sweep cannot vary itself", where=where, hint="a path outside of `sweep`")
-        elif path in seen:
-            yield Problem("the path stands on two axes", where=where, hint="all its values on one")
-        elif (problem := unknown_path(path, document.tree.values, options)) is not None:
-            yield Problem(problem.what, where=where, hint=problem.hint)
-        seen.add(path)
-
-
-def sweep_problems(document: ScenarioDocument) -> Iterator[Problem]:
-    """What is wrong with the cells of a file's own `sweep`, as far as shows without its data."""
+def sweep_problems(document: ScenarioDocument, data: bool) -> tuple[Problem, ...]:
+    """What is wrong with the cells of a file's own `sweep`, with their `data` or as far as shows without."""
+    unsound: dict[str, Iterable[Problem]] = {}
+    preparation = Preparation()
     for settings in _crossed(axes_of(document, ())):
         try:
-            _varied(document, settings, document.scenario.seed)
+            varied = _varied(document, settings, document.scenario.seed)
+            if data:
+                preparation.plan(varied)
         except UserError as error:
-            yield from _placed(error, f"{document.where('sweep')}: {place_of(settings)}")
+            unsound[place_of(settings)] = error.problems
+    return gathered(unsound, f"{document.where('sweep')}: ")
 
 
-def _placed(error: UserError, where: str) -> Iterator[Problem]:
-    """Problems of a cell, placed there and not at the option that has set the value."""
-    return (replace(problem, where=where) for problem in error.problems)
+def gathered(unsound: Mapping[str, Iterable[Problem]], before: str = "") -> tuple[Problem, ...]:
+    """Problems of cells by place, each once with all its places, and not with the option that set a value.
+
+    `before` stands before the places.
+    """
+    places: defaultdict[Problem, list[str]] = defaultdict(list)
+    for place, problems in unsound.items():
+        for problem in dict.fromkeys(replace(it, where=None) for it in problems):
+            places[problem].append(place)
+    return tuple(replace(problem, where=f"{before}{'; '.join(at)}") for problem, at in places.items())
 
 
 class Grid:
     """All cells of a sweep over `axes` at `seeds`, in the order of the axes; those of one content once.
 
-    `check` may refuse a plan by a UserError. Cells that are not sound are `left_out`, and
-    `unsound` holds their problems by place. `notes` are what a user should know before trusting any figure.
+    UserError where there are too many. `check` may refuse a plan by a UserError. Cells that are not sound are
+    `left_out`, and `unsound` holds their problems by place. `notes` are what a user should know before
+    trusting any figure.
     """
 
     def __init__(
@@ -133,6 +109,11 @@ class Grid:
         self.axes = tuple(axes)
         self.seeds = tuple(seeds)
         self._preparation = Preparation()
+        count = math.prod(len(axis.settings) for axis in axes) * len(seeds)
+        if count > MOST_CELLS:
+            raise UserError(
+                f"the sweep has {count:,} cells", hint=f"at most {MOST_CELLS:,}: fewer values or seeds"
+            )
         cells: dict[tuple[str, int], Cell] = {}
         self.unsound: dict[str, dict[Problem, None]] = {}
         self.left_out = 0
@@ -143,9 +124,8 @@ class Grid:
                     plan = self._plan(settings, seed)
                     check(plan)
                 except UserError as error:
-                    place = place_of(settings)
-                    found = dict.fromkeys(_placed(error, place))
-                    self.unsound[place] = self.unsound.get(place, {}) | found
+                    found = self.unsound.setdefault(place_of(settings), {})
+                    found.update(dict.fromkeys(error.problems))
                     self.left_out += 1
                 else:
                     cell = Cell(settings, identity_of(plan), parameters_of(plan))
@@ -161,6 +141,14 @@ class Grid:
     def plan(self, cell: Cell) -> Plan:
         """The plan of a cell, made anew: a large fleet takes more memory than all the rest of a cell."""
         return self._plan(cell.settings, cell.seed)
+
+    def columns(self, axis: Axis) -> list[list[Any] | None]:
+        """What the values at each place of an axis are in the table of results; None without a cell."""
+        found = {
+            repr([cell.settings[path] for path in axis.paths]): cell.columns(axis.paths)
+            for cell in reversed(self.cells)
+        }
+        return [found.get(repr(list(setting))) for setting in axis.settings]
 
     def sha256(self) -> str:
         """Which question the sweep asks: its scenario but for what is varied, and the paths that are."""
@@ -180,16 +168,23 @@ def _crossed(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
 
 
 def _varied(document: ScenarioDocument, settings: Mapping[str, Any], seed: int) -> ScenarioDocument:
-    written = {path: _written(path, value, document.scenario) for path, value in settings.items()}
-    return vary_checked(document, written, seed, VARY)
+    return vary_checked(document, dict(_written(settings, document.scenario)), seed, VARY)
 
 
-def _written(path: str, value: Any, scenario: Scenario) -> Any:
-    """A value as the file would have it: a method's name alone keeps the options that it has there."""
-    if path == "method" and isinstance(value, str):
-        kept = scenario.method.options if value == scenario.method.name else {}
-        return {"name": value, **kept}
-    return value
+def _written(settings: Mapping[str, Any], scenario: Scenario) -> Iterator[tuple[str, Any]]:
+    """The values as the file would have them; a method by its name alone, before any option of its own.
+
+    The file's options stay with the file's method: another one would not know them.
+    """
+    for path in METHOD_PATHS & settings.keys():
+        if isinstance(name := settings[path], str):
+            yield (
+                "method",
+                {"name": name, **(scenario.method.options if name == scenario.method.name else {})},
+            )
+    for path, value in settings.items():
+        if path not in METHOD_PATHS or not isinstance(value, str):
+            yield path, value
 
 
 def _without(values: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:

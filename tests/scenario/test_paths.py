@@ -33,7 +33,6 @@ OPTIONS = ("eta", "top", "fine_space")
         "sources.heterogeneity.compute",
         "sources.count",
         "links.home.up",
-        "links.other.up",
         "training.epochs",
         "transfer.weights",
         "data.generated.shift",
@@ -69,6 +68,17 @@ def test_of_a_path_like_no_other_the_schema_tells() -> None:
     assert problem is not None and problem.hint == "`hat-sim schema` lists the keys of a scenario"
 
 
+def test_of_what_the_scenario_has_itself_the_names_are_told() -> None:
+    problem = unknown_path("links.hom.up", VALUES, OPTIONS)
+    assert problem is not None and problem.what == 'the scenario has no "hom" among its own links'
+    assert problem.hint == 'did you mean "home"?'
+    problem = unknown_path("devices.board.memory", VALUES, OPTIONS)
+    assert problem is not None and problem.hint == "define it whole first"
+    assert unknown_path("links.other", VALUES, OPTIONS) is None
+    problem = unknown_path("links.home.upp", VALUES, OPTIONS)
+    assert problem is not None and problem.hint == 'did you mean "links.home.up"?'
+
+
 def test_an_entry_of_a_list_is_named_by_its_index() -> None:
     assert unknown_path("sources.0.link", LISTED, OPTIONS) is None
     for path in ("sources.1.link", "sources.links"):
@@ -77,3 +87,4 @@ def test_an_entry_of_a_list_is_named_by_its_index() -> None:
         assert "sources is a list here" in problem.what and problem.hint == "an index up to 0"
     problem = unknown_path("sources.0.lnik", LISTED, OPTIONS)
     assert problem is not None and problem.what == 'unknown path "sources.0.lnik"'
+    assert problem.hint == 'did you mean "sources.0.link"?'

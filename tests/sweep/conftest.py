@@ -9,7 +9,8 @@ import pytest
 
 from hat_sim.preflight import load_checked
 from hat_sim.scenario.load import ScenarioDocument
-from hat_sim.sweep.grid import Grid, axes_of
+from hat_sim.sweep.axes import axes_of
+from hat_sim.sweep.grid import Grid
 
 
 @pytest.fixture

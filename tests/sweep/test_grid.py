@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hat_sim.errors import UserError
-from hat_sim.sweep.grid import axes_of, sweep_problems
+from hat_sim.sweep.axes import axes_of
+from hat_sim.sweep.grid import gathered, sweep_problems
 
 
 def settings(grid) -> list[dict]:
@@ -104,9 +105,9 @@ class TestUnsoundCells:
             "method.eta=2, target.labels_per_class=1",
             "method.eta=2, target.labels_per_class=500",
         ]
-        [problem] = found.unsound["method.eta=2, target.labels_per_class=1"]
-        assert str(problem) == (
-            "method.eta=2, target.labels_per_class=1: method.eta: is too large, got 2 (at most 1.0)"
+        assert str(gathered(found.unsound)[-1]) == (
+            "method.eta=2, target.labels_per_class=1; method.eta=2, target.labels_per_class=500: "
+            "method.eta: is too large, got 2 (at most 1.0)"
         )
 
     def test_a_check_of_ones_own_is_heard(self, document) -> None:
@@ -119,7 +120,17 @@ class TestUnsoundCells:
         of = document()
         found = Grid(of, axes_of(of, ["method.top=1,2"]), [0], check)
         assert [cell.settings for cell in found.cells] == [{"method.top": 2}]
-        assert [str(it) for it in found.unsound["method.top=1"]] == ["method.top=1: one is none"]
+        assert [str(it) for it in gathered(found.unsound)] == ["method.top=1: one is none"]
+
+    def test_a_seed_past_the_last_is_one(self, grid) -> None:
+        found = grid("method.eta=0.5", seeds=2, changes=("seed=9223372036854775807",))
+        assert len(found.cells) == 2  # the fixture's seeds start at 0
+        with pytest.raises(UserError, match="seed: is too large"):
+            grid("method.eta=0.5", changes=("seed=9223372036854775808",))
+
+    def test_a_sweep_of_very_many_cells_is_refused(self, grid) -> None:
+        with pytest.raises(UserError, match=r"the sweep has 9,007,999 cells \(at most 100,000"):
+            grid("method.eta=0..1/0.001", "method.top=1..8999", seeds=1)
 
 
 class TestAxes:
@@ -136,6 +147,9 @@ class TestAxes:
             (["sweep.seeds=2"], "a sweep cannot vary itself"),
             (["method.eta=0.1", "method.eta=0.2"], "the path stands on two axes"),
             (["method.eta=0.1;method.eta=0.2"], "method.eta stands twice on the axis"),
+            (["target=wifi"], "--vary target: the target is no axis as a whole .vary its keys"),
+            (["method=hat,aver", "method.eta=0.1"], "method.eta is a part of method, which varies as well"),
+            (["method.eta=0.1;method=hat"], "method.eta is a part of method, which varies as well"),
             ([], "nothing is varied .--vary PATH=V1,V2,... or a `sweep` section"),
         ],
     )
@@ -157,6 +171,22 @@ class TestAxes:
         [together] = axes_of(document(text=text.replace("'0.2,0.4'", "[0.2, 0.4]")), ())
         assert together.settings == ((0.2, 1), (0.4, 2))
 
+    def test_an_option_of_any_method_on_an_axis_is_known(self, grid) -> None:
+        found = grid("method.name=fine-tune,hat;method.steps=5,6")
+        assert settings(found) == [{"method.name": "fine-tune", "method.steps": 5}]
+        [problem] = gathered(found.unsound)
+        assert str(problem).startswith(
+            'method.name=hat, method.steps=6: method.steps: unknown option "steps"'
+        )
+
+    def test_what_is_wrong_in_the_file_is_placed_there(self, document, tiny) -> None:
+        text = f"{tiny}sweep:\n  vary: {{method.etaa: [0.1]}}\n"
+        with pytest.raises(UserError, match=r"tiny.yaml:13: sweep.vary method.etaa: unknown path"):
+            axes_of(document(text=text), ())
+        text = f"{tiny}sweep:\n  vary: [{{}}]\n"
+        with pytest.raises(UserError, match=r"tiny.yaml:13: sweep.vary: the axis has no paths"):
+            axes_of(document(text=text), ())
+
     def test_the_command_line_takes_the_place_of_the_file(self, document, tiny) -> None:
         text = f"{tiny}sweep:\n  vary: {{method.eta: [0.1]}}\n"
         [axis] = axes_of(document(text=text), ["method.top=1,2"])
@@ -164,9 +194,15 @@ class TestAxes:
 
     def test_a_wrong_cell_of_the_file_is_found_without_data(self, document, tiny) -> None:
         text = f"{tiny}sweep:\n  vary: {{method.eta: [0.1, 7]}}\n"
-        [problem] = sweep_problems(document(text=text))
+        [problem] = sweep_problems(document(text=text), data=False)
         assert problem.where is not None and problem.where.endswith("tiny.yaml:12: method.eta=7")
         assert problem.what == "is too large, got 7"
+
+    def test_one_that_its_data_do_not_bear_is_found_with_them(self, document, tiny) -> None:
+        of = document(text=f"{tiny}sweep:\n  vary: {{target.labels_per_class: [1, 50]}}\n")
+        assert sweep_problems(of, data=False) == ()
+        found = sweep_problems(of, data=True)
+        assert {it.where.rpartition(": ")[2] for it in found if it.where} == {"target.labels_per_class=50"}
 
 
 class TestIdentity:
