@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from hat_sim.errors import told
 from hat_sim.report.quantities import counted, duration, joules, percent, size
 from hat_sim.sweep.grid import Cell, in_words, place_of
 from hat_sim.sweep.parameters import short_names
@@ -88,7 +89,7 @@ class _Lines:
 
     def failed(self, cell: Cell, error: Exception) -> None:
         self._count.end(cell, failed=True)
-        self._say(f"{self._count.where(cell)}: failed, {_first_line(error)}")
+        self._say(f"{self._count.where(cell)}: failed, {_first_line(told(error))}")
 
     def training(self, words: str) -> None:
         pass
@@ -115,7 +116,7 @@ class _Display:
 
     def failed(self, cell: Cell, error: Exception) -> None:
         self._count.end(cell, failed=True)
-        self._recent.append((self._count.where(cell), f"failed, {_first_line(error)}"))
+        self._recent.append((self._count.where(cell), f"failed, {_first_line(told(error))}"))
 
     def training(self, words: str) -> None:
         self._training = f"sources: {words}"
@@ -148,7 +149,7 @@ def print_cells(console: Console, run: SweepRun) -> None:
     console.print(table)
     for failure in run.failures.values():
         place = place_of(failure["axes"])
-        line = f"failed: {place} at seed {failure['seed']}: {failure['error']}"
+        line = f"failed: {place} at seed {failure['seed']}: {_first_line(failure['error'])}"
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -171,8 +172,8 @@ def _figures(result: Mapping[str, Any]) -> str:
     return f"accuracy {percent(result['accuracy'])}, {size(payload)}, {duration(simulated_s)} simulated"
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0]
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _rough(seconds: float) -> str:

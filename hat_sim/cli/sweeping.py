@@ -15,12 +15,13 @@ from hat_sim.cli.claiming import check_claim
 from hat_sim.cli.sweep_display import print_cells, watching
 from hat_sim.errors import Problem, UserError
 from hat_sim.preflight import Plan, load_checked
+from hat_sim.report.quantities import counted
 from hat_sim.simulation.run_folder import REPORT
+from hat_sim.sweep.axes import axes_of
 from hat_sim.sweep.folder import SweepFolder, default_folder
-from hat_sim.sweep.grid import Grid, axes_of
+from hat_sim.sweep.grid import Grid, gathered
 from hat_sim.sweep.run import SweepRun
 
-MOST_UNSOUND = 20
 EXIT_FAILED = 1
 PIPED_WIDTH = 120
 
@@ -55,19 +56,19 @@ def run_sweep(request: Request) -> None:
     _check_sound(grid, request.skip_invalid)
     folder = SweepFolder(request.out if request.out is not None else default_folder(grid))
     check_claim(folder, "sweep", folder.holds(grid), "another sweep", request.resume, request.force)
-    skipped = [f"skipped: {problem}" for them in grid.unsound.values() for problem in them]
-    for note in [*skipped, *grid.notes]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
     run = SweepRun(grid, folder, request.models)
     if not request.force:
         run.find()
+    for note in run.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
     if run.missing:
         _run(run, request, hosts, console)
     else:
         console.print("every cell is finished; --force runs them again")
-        folder.begin(grid, anew=False)
+        run.begin(anew=False)
     run.write(request.as_csv)
-    folder.finish()
+    if not run.failures:
+        folder.finish()
     print_cells(console, run)
     _write_reports(run, request.reports)
     console.print(f"sweep folder: {folder.path}", soft_wrap=True, markup=False, highlight=False)
@@ -81,7 +82,7 @@ def _run(run: SweepRun, request: Request, hosts: int, console: Console) -> None:
     from hat_sim.engine import cluster
 
     with watching(console, run) as watcher, cluster(request.address):
-        run.folder.begin(run.grid, anew=request.force)
+        run.begin(anew=request.force)
         try:
             run.run(hosts, request.address, watcher)
         except KeyboardInterrupt:
@@ -104,13 +105,11 @@ def _check_sound(grid: Grid, skip: bool) -> None:
     """UserError with all cells that are no sound scenario, unless they may be skipped and others are left."""
     if not grid.unsound or (skip and grid.cells):
         return
-    shown = list(grid.unsound.values())[:MOST_UNSOUND]
-    problems = [problem for them in shown for problem in them]
-    if len(grid.unsound) > len(shown):
-        problems.append(Problem(f"and more at {len(grid.unsound) - len(shown):,} other places"))
-    sound = f"{len(grid.cells):,} others are sound, --skip-invalid runs these"
-    hint = sound if grid.cells else "no other cell is sound"
-    raise UserError([*problems, Problem(f"{grid.left_out:,} cells cannot be run", hint=hint)])
+    what = f"{counted(grid.left_out, 'cell')} cannot be run"
+    hint = (
+        f"--skip-invalid runs {counted(len(grid.cells), 'other')}" if grid.cells else "no other cell is sound"
+    )
+    raise UserError([*gathered(grid.unsound), Problem(what, hint=hint)])
 
 
 def _write_reports(run: SweepRun, of_cells: bool) -> None:

@@ -7,12 +7,10 @@ ever crosses a link.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import inspect
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import numpy as np
 import torch
 
 from hat_sim.data.cache import publish_file, scratch_beside
+from hat_sim.provenance import code_digest, digest_of
 
 _UNREADABLE = (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, ValueError, IndexError)
 
@@ -59,18 +58,6 @@ class OutcomeCache:
 
 def origin_of(protocol: Callable[..., Any], *parts: object) -> str:
     """The origin of a protocol's history: `parts`, the code that runs, versions, and the CPU's capability."""
-    own = _digest_of(Path(inspect.getfile(protocol)))
+    own = digest_of(Path(inspect.getfile(protocol)))
     versions = (torch.__version__, np.__version__, torch.backends.cpu.get_cpu_capability())
-    return repr((parts, own, _code_digest(), versions))
-
-
-@cache
-def _code_digest() -> str:
-    """The digest of every file of this package, and of the nodes that stand beside it."""
-    package = Path(__file__).parents[1]
-    files = [*package.rglob("*.py"), *package.parent.joinpath("nodes").glob("*.py")]
-    return hashlib.sha256("".join(_digest_of(file) for file in sorted(files)).encode()).hexdigest()
-
-
-def _digest_of(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+    return repr((parts, own, code_digest(), versions))

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from hat_sim.preflight import Plan
+from hat_sim.provenance import code_digest
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.scenario.resolved import resolved_scenario
 from hat_sim.simulation.record import RunRecord, TargetResult
@@ -48,7 +49,7 @@ def finish(
     folder.write_json(
         ENVIRONMENT,
         {
-            **_versions(),
+            **made_by(),
             "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
             "hosts": hosts,
             "sources_trained": record.sources_trained,
@@ -113,9 +114,11 @@ def _fusion(plan: Plan, target: str, result: TargetResult) -> Iterator[dict[str,
 
 
 @cache
-def _versions() -> dict[str, Any]:
+def made_by() -> dict[str, Any]:
+    """The code and the packages that make a run now."""
     return {
         "hat_sim": version("hat_sim"),
+        "code": code_digest(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
     }

@@ -156,6 +156,17 @@ class RunFolder:
         files.check_version(self.path, result.get("schema"), SCHEMA)
         return result
 
+    def has_models(self) -> bool:
+        return (self.path / MODELS).is_dir()
+
+    def made_by(self) -> dict[str, Any]:
+        """`environment.json`: what made the run, on which machine; empty where that cannot be read."""
+        try:
+            environment = json.loads((self.path / ENVIRONMENT).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return environment if isinstance(environment, dict) else {}
+
     def read_ledger(self) -> pa.Table:
         """The ledger; UserError where it is missing or damaged."""
         return self._read_table(LEDGER, LEDGER_SCHEMA)

@@ -1,7 +1,7 @@
 """The folder of a sweep: what it asks, a run folder for each finished cell, and the table of results.
 
-`sweep.yaml` names the sweep in its first line. A sweep is unfinished as long as there are outcomes that its
-targets have computed.
+`sweep.yaml` names the sweep in its first line. What its targets have computed stays as long as a cell has no
+result, so that none is computed twice.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class SweepFolder:
         return self._sha256() is not None
 
     def is_finished(self) -> bool:
-        """Whether nothing is left to do of what was begun last."""
-        return not self.outcomes.exists()
+        """Whether what was begun last has ended, be it with cells that failed."""
+        return not self.outcomes.exists() or (self.path / FAILURES).exists()
 
     def holds(self, grid: Grid) -> bool:
         """Whether the folder is of this sweep, be it with other values on its axes."""
@@ -62,10 +62,10 @@ class SweepFolder:
         """The run folder of a cell."""
         return RunFolder(self.path / CELLS / f"{cell.name}-s{cell.seed}")
 
-    def begin(self, grid: Grid, anew: bool) -> None:
+    def begin(self, grid: Grid, notes: Sequence[str], anew: bool) -> None:
         """Claim the folder; `anew` removes every cell that an earlier sweep has left.
 
-        UserError where it cannot be made.
+        `notes` are for whoever reads the results. UserError where the folder cannot be made.
         """
         files.make_folder(self.path)
         for name in (RESULTS, RESULTS_CSV, FAILURES, REPORT):
@@ -79,10 +79,15 @@ class SweepFolder:
             f"# hat-sim sweep, schema {SCHEMA}: {grid.sha256()}",
             {
                 "name": grid.document.scenario.name,
-                "notes": list(grid.notes),
+                "notes": list(notes),
                 "seeds": list(grid.seeds),
+                "cells": len(grid.cells),
                 "axes": [
-                    {"paths": list(axis.paths), "values": [list(setting) for setting in axis.settings]}
+                    {
+                        "paths": list(axis.paths),
+                        "values": [list(setting) for setting in axis.settings],
+                        "columns": grid.columns(axis),
+                    }
                     for axis in grid.axes
                 ],
                 "scenario": resolved_scenario(grid.document.scenario),
@@ -103,7 +108,7 @@ class SweepFolder:
             files.write_json(self.path / FAILURES, list(failures))
 
     def finish(self) -> None:
-        """Nothing is left to do."""
+        """Nothing is left to do, and no cell has failed."""
         shutil.rmtree(self.outcomes, ignore_errors=True)
 
     def _sha256(self) -> str | None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
 
-from hat_sim.errors import UserError
+from hat_sim.errors import RemoteError, UserError, told
 from hat_sim.preflight import Plan
-from hat_sim.simulation.archive import begin, finish
+from hat_sim.simulation.archive import begin, finish, made_by
 from hat_sim.simulation.record import RunRecord
 from hat_sim.sweep.folder import SweepFolder
-from hat_sim.sweep.grid import Cell, Grid
+from hat_sim.sweep.grid import Cell, Grid, gathered
 from hat_sim.sweep.results import rows_of, table_of
 
 
@@ -36,7 +35,8 @@ class Watcher(Protocol):
 class SweepRun:
     """One go at a sweep in a folder that was begun for it.
 
-    `results` holds the `result.json` of each finished cell, whenever that was.
+    `results` holds the `result.json` of each finished cell, whenever that was; `by_others` of them were run
+    by other code or packages than those at work now.
     """
 
     grid: Grid
@@ -44,16 +44,32 @@ class SweepRun:
     models: bool = False
     results: dict[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
     failures: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    by_others: int = 0
 
     def find(self) -> None:
-        """Read what is finished already; a cell whose result is damaged counts as none."""
+        """Read what is finished already; a cell counts as none without its models, or if it is damaged."""
         for cell in self.grid.cells:
             folder = self.folder.cell(cell)
-            if folder.holds(cell.identity) and folder.is_finished():
+            if folder.holds(cell.identity) and folder.is_finished() and folder.has_models() >= self.models:
                 try:
                     self.results[cell.name, cell.seed] = folder.read_result()
                 except UserError:
                     continue
+                self.by_others += not made_by().items() <= folder.made_by().items()
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know before trusting any figure."""
+        left_out = [f"left out: {problem}" for problem in gathered(self.grid.unsound)]
+        others = [
+            f"{self.by_others:,} of {len(self.grid.cells):,} cells were run by other code or packages than "
+            f"those at work now; --force runs every cell again"
+        ]
+        return [*left_out, *(others if self.by_others else []), *self.grid.notes]
+
+    def begin(self, anew: bool) -> None:
+        """Claim the folder; `anew` forgets every cell that it has."""
+        self.folder.begin(self.grid, self.notes, anew)
 
     @property
     def finished(self) -> list[Cell]:
@@ -68,30 +84,39 @@ class SweepRun:
 
     def run(self, hosts: int, address: str | None, watcher: Watcher) -> None:
         """Run what is missing; a cell that fails is recorded with its error, and the others go on."""
-        from hat_sim.engine import run_plans
+        from hat_sim.engine import Watch, run_plans
 
-        staged: dict[int, tuple[Cell, Plan, float]] = {}
+        staged: dict[int, tuple[Cell, Plan]] = {}
+        since: dict[int, float] = {}
         places = count()
 
         def plans() -> Iterator[Plan]:
             for cell in self.missing:
-                watcher.started(cell)
                 try:
                     plan = self.grid.plan(cell)
-                except UserError as error:
+                except Exception as error:
                     self._fail(cell, error, watcher)
                     continue
-                staged[next(places)] = (cell, plan, time.monotonic())
+                staged[next(places)] = (cell, plan)
                 yield plan
 
-        def ended(place: int, outcome: RunRecord | Exception) -> None:
-            cell, plan, began = staged.pop(place)
+        def began(place: int) -> None:
+            since[place] = time.monotonic()
+            watcher.started(staged[place][0])
+
+        def finished(place: int, outcome: RunRecord | Exception) -> None:
+            cell, plan = staged.pop(place)
+            wall_s = time.monotonic() - since.pop(place, time.monotonic())
             if isinstance(outcome, Exception):
                 self._fail(cell, outcome, watcher)
                 return
-            folder = self.folder.cell(cell)
-            begin(folder, plan)
-            result = finish(folder, plan, outcome, hosts, time.monotonic() - began, self.models)
+            try:
+                folder = self.folder.cell(cell)
+                begin(folder, plan)
+                result = finish(folder, plan, outcome, hosts, wall_s, self.models)
+            except Exception as error:
+                self._fail(cell, error, watcher)
+                return
             self.results[cell.name, cell.seed] = result
             watcher.finished(cell, result)
 
@@ -99,7 +124,7 @@ class SweepRun:
             if who == "sources":
                 watcher.training(doing)
 
-        run_plans(plans(), hosts, address, tell, self.folder.outcomes, ended)
+        run_plans(plans(), hosts, address, self.folder.outcomes, Watch(tell, finished, began))
 
     def write(self, as_csv: bool = False) -> None:
         """Write the table of all finished cells, and what failed."""
@@ -112,7 +137,7 @@ class SweepRun:
             "cell": cell.name,
             "seed": cell.seed,
             "axes": dict(cell.settings),
-            "error": str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}",
-            "traceback": traceback.format_exception(error),
+            "error": told(error),
+            "traceback": RemoteError.of(error).trace.splitlines(),
         }
         watcher.failed(cell, error)

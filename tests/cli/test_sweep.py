@@ -15,6 +15,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from hat_sim.simulation import archive
+
 pytestmark = pytest.mark.usefixtures("without_ray")
 
 VARY = ("--vary", "method.eta=0.3,0.6", "--vary", "target.link=wifi,lte")
@@ -178,13 +180,29 @@ class TestFailures:
     ) -> None:
         options = ("--set", own_method, "--vary", "method.fails=true,false", "--out", "out")
         hat_sim("sweep", "tiny.yaml", *options)
+        assert (here / "out" / ".outcomes").exists(), "what the failed one has computed is kept"
         frail.write_text(frail.read_text().replace("if options.fails", "if False"))
         del sys.modules[frail.stem]
         without_ray.clear()
-        assert hat_sim("sweep", "tiny.yaml", *options, "--resume").code == 0
+        assert hat_sim("sweep", "tiny.yaml", *options).code == 0
         assert len(without_ray) == 1
+        assert not (here / "out" / ".outcomes").exists()
         assert len(rows(here / "out")) == 2
         assert not (here / "out" / "failures.json").exists()
+
+    def test_a_cell_that_cannot_be_written_fails_alone(self, hat_sim, here, monkeypatch) -> None:
+        from hat_sim.sweep import run
+
+        def finish(folder, plan, *rest):
+            if plan.options.eta == 0.3:
+                raise OSError(28, "No space left on device")
+            return archive.finish(folder, plan, *rest)
+
+        monkeypatch.setattr(run, "finish", finish)
+        assert hat_sim("sweep", "tiny.yaml", "--vary", "method.eta=0.3,0.6", "--out", "out").code == 1
+        assert [row["method.eta"] for row in rows(here / "out")] == [0.6]
+        [failure] = json.loads((here / "out" / "failures.json").read_text())
+        assert failure["error"] == "OSError: [Errno 28] No space left on device"
 
     def test_a_sweep_of_which_nothing_succeeds_has_a_table_and_a_report(
         self, own_method, hat_sim, here
@@ -278,7 +296,7 @@ class TestWrongInput:
             (("--vary", "method.eta=2,3"), "2 cells cannot be run (no other cell is sound)"),
             (
                 ("--vary", "method.eta=1,2"),
-                "1 cells cannot be run (1 others are sound, --skip-invalid runs these)",
+                "1 cell cannot be run (--skip-invalid runs 1 other)",
             ),
             (("--vary", "target.link=wifi", "--seeds", "0"), "--seeds"),
         ],
@@ -293,12 +311,14 @@ class TestWrongInput:
         options = ("--vary", "method.eta=0.5,2", "--vary", "target.labels_per_class=1,500")
         listed = hat_sim("sweep", "tiny.yaml", *options, "--out", "out")
         assert listed.code == 2
-        assert "method.eta=2, target.labels_per_class=1: method.eta: is too large" in listed.err
-        assert "3 cells cannot be run (1 others are sound, --skip-invalid runs these)" in listed.err
+        places = "method.eta=2, target.labels_per_class=1; method.eta=2, target.labels_per_class=500"
+        assert f"{places}: method.eta: is too large" in listed.err
+        assert "3 cells cannot be run (--skip-invalid runs 1 other)" in listed.err
         ended = hat_sim("sweep", "tiny.yaml", *options, "--out", "out", "--skip-invalid")
         assert ended.code == 0
         assert len(without_ray) == 1
-        assert "note: skipped: method.eta=2, target.labels_per_class=1: method.eta: is too large" in ended.out
+        assert f"note: left out: {places}: method.eta: is too large" in ended.out
+        assert "left out: method.eta=2" in (here / "out" / "sweep.yaml").read_text()
 
     def test_a_wrong_sweep_in_the_file_is_found_by_validate(self, hat_sim, here, tiny) -> None:
         (here / "swept.yaml").write_text(
@@ -337,6 +357,30 @@ def test_csv_models_and_reports_come_where_they_are_asked_for(hat_sim, here) -> 
     for cell in (here / "out" / "cells").iterdir():
         assert (cell / "report.html").exists()
         assert (cell / "model/target-domain-2/model.safetensors").exists()
+
+
+def test_models_that_are_asked_for_later_are_made(hat_sim, here, without_ray) -> None:
+    options = ("sweep", "tiny.yaml", "--vary", "method.eta=0.3", "--out", "out")
+    hat_sim(*options)
+    assert hat_sim(*options, "--models").code == 0
+    assert len(without_ray) == 2
+    assert hat_sim(*options).code == 0
+    assert len(without_ray) == 2
+    [cell] = (here / "out" / "cells").iterdir()
+    assert (cell / "model").is_dir()
+
+
+def test_cells_of_other_code_are_told_and_kept(hat_sim, here, without_ray) -> None:
+    options = ("sweep", "tiny.yaml", "--vary", "method.eta=0.3,0.6", "--out", "out")
+    assert "other code" not in hat_sim(*options).out
+    first, _ = sorted((here / "out" / "cells").iterdir())
+    environment = json.loads((first / "environment.json").read_text())
+    (first / "environment.json").write_text(json.dumps(environment | {"code": "0" * 64}))
+    ended = hat_sim(*options)
+    assert "note: 1 of 2 cells were run by other code or packages than those at work now" in ended.out
+    assert "other code or packages" in (here / "out" / "report.html").read_text()
+    assert len(without_ray) == 2
+    assert "other code" not in hat_sim(*options, "--force").out
 
 
 def test_progress_and_the_closing_table_are_plain_lines_when_piped(hat_sim, here) -> None:
