@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -18,11 +19,13 @@ import vl_convert
 from benchmarks.machine import ROOT, commit, describe_machine
 from benchmarks.process import HAT_SIM
 from benchmarks.studies import person
+from hat_sim.provenance import code_digest
 from hat_sim.report.look import ACCENT, BASELINE, PHASES, SERIES, look
 from hat_sim.report.quantities import duration, percent, points, size
 from hat_sim.report.sweep.bands import Band, bands
 from hat_sim.report.sweep.record import Result
 from hat_sim.report.vega import VEGA_LITE
+from hat_sim.simulation.run_folder import RunFolder
 from hat_sim.sweep.folder import RESULTS
 
 PAGE, PICTURES, SWEEPS = ROOT / "docs" / "gallery.md", ROOT / "docs" / "gallery", ROOT / "runs" / "gallery"
@@ -232,6 +235,12 @@ def _varies(rows: Sequence[Row], column: str) -> int:
     return sum(len(values) > 1 for values in found.values())
 
 
+def _code(sweeps: Path) -> str:
+    """Whether the code that ran the cells is the code that is here."""
+    digests = {RunFolder(it.parent).made_by().get("code") for it in sweeps.glob("*/cells/*/environment.json")}
+    return "the code of this commit" if digests == {code_digest()} else "code of earlier commits as well"
+
+
 def _page(pictures: Sequence[Picture]) -> str:
     """The page, in Markdown."""
     machine = describe_machine()
@@ -262,7 +271,8 @@ tuned on them.
 and `python -m benchmarks.gallery` for pictures and page. Each sweep leaves a report of its own and a table,
 `results.parquet`, with a row for each target, seed and cell.
 
-Made at commit {commit() or "unknown"}, on {machine["cores"]} cores of {machine["processor"]}, Python \
+Made at commit {commit() or "unknown"} from cells that were run by {_code(SWEEPS)},
+on {machine["cores"]} cores of {machine["processor"]}, Python \
 {machine["python"]}, torch {machine["packages"]["torch"]}.
 """
 

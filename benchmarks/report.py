@@ -89,10 +89,14 @@ def _write_sweep(folder: Path) -> None:
     assert len(rows) == ROWS
     folder.mkdir()
     axes = [
-        {"paths": ["method.eta"], "values": [[eta] for eta in etas]},
-        {"paths": ["target.link"], "values": [[link] for link in links]},
+        {"paths": [path], "values": places, "columns": places}
+        for path, places in (
+            ("method.eta", [[eta] for eta in etas]),
+            ("target.link", [[link] for link in links]),
+        )
     ]
-    described = {"name": "large", "notes": [], "seeds": list(seeds), "axes": axes}
+    cells = len(etas) * len(links) * len(seeds)
+    described = {"name": "large", "notes": [], "seeds": list(seeds), "cells": cells, "axes": axes}
     write_yaml(folder / SWEEP, f"# hat-sim sweep, schema 1: {'0' * 64}", described)
     write_table(folder / RESULTS, pa.Table.from_pylist(rows))
 

@@ -168,11 +168,12 @@ def sweep_folder(tmp_path: Path) -> Callable[..., Path]:
     def write(etas: Sequence[float] = (0.2, 0.6, 1.0), targets: int = 3, seeds: int = 2) -> Path:
         folder = tmp_path / f"sweep-{len(etas)}-{targets}"
         folder.mkdir()
-        links = ("wifi", "lte")
+        links, places = ("wifi", "lte"), [[eta] for eta in etas]
         (folder / "sweep.yaml").write_text(
-            f"# hat-sim sweep, schema 1: {'ab' * 32}\nname: made-up\nnotes: []\naxes:\n"
-            f"- {{paths: [method.eta], values: {[[eta] for eta in etas]}}}\n"
-            "- {paths: [target.link], values: [[wifi], [lte]]}\n"
+            f"# hat-sim sweep, schema 1: {'ab' * 32}\nname: made-up\nnotes: []\n"
+            f"cells: {len(etas) * 2 * seeds + 1}\naxes:\n"
+            f"- {{paths: [method.eta], values: {places}, columns: {places}}}\n"
+            "- {paths: [target.link], values: [[wifi], [lte]], columns: [[wifi], [lte]]}\n"
         )
         rows = [
             _result(eta, link, target, seed)

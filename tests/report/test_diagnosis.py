@@ -59,6 +59,8 @@ def test_a_loss_is_told(target: TargetRecord) -> None:
 def test_a_method_without_sources_does_no_harm_by_them(target: TargetRecord) -> None:
     alone = with_result(target, accuracy=0.7, accuracy_target_only=0.75, selected=[])
     assert diagnosis([alone]) == NOTHING
+    hardly = with_result(target, accuracy=0.74, accuracy_target_only=0.75)
+    assert diagnosis([hardly]) == NOTHING, "chance does as much"
 
 
 def test_an_alpha_of_nothing_is_told_with_the_threshold(target: TargetRecord) -> None:
@@ -93,6 +95,12 @@ def test_the_best_source_left_out_is_told_as_hindsight(target: TargetRecord) -> 
     assert diagnosis([with_sources(strong, s8={"on_target": 0.94})]) == NOTHING, (
         "nearly as good is good enough"
     )
+
+
+def test_a_method_without_coarse_selection_is_not_blamed_for_it(target: TargetRecord) -> None:
+    peer = replace(target, frames=[it for it in target.frames if it.kind != "summary"])
+    assert diagnosis([with_result(peer, shortlisted=[it.name for it in target.sources])]) == NOTHING
+    assert diagnosis([with_sources(peer, s8={"on_target": 1.0})]) == NOTHING
 
 
 def test_claims_that_do_not_hold_are_told_as_hindsight(target: TargetRecord) -> None:

@@ -1,10 +1,12 @@
 """The report of a sweep: bands, fronts and maps of its results, and its failures."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -73,9 +75,10 @@ def test_a_mean_of_a_line_is_the_mean_of_its_results(sweep_folder) -> None:
 
 def test_paths_that_move_together_are_one_axis(sweep_folder) -> None:
     folder = sweep_folder()
+    places = "[[1.0, lte], [0.2, wifi], [0.6, lte], [0.2, lte], [1.0, wifi], [0.6, wifi]]"
     (folder / "sweep.yaml").write_text(
-        "name: made-up\nnotes: [loss is left out]\naxes:\n- {paths: [method.eta, target.link], "
-        "values: [[1.0, lte], [0.2, wifi], [0.6, lte], [0.2, lte], [1.0, wifi], [0.6, wifi]]}\n"
+        "name: made-up\nnotes: [loss is left out]\ncells: 13\naxes:\n- {paths: [method.eta, target.link], "
+        f"values: {places}, columns: {places}}}\n"
     )
     [axis] = read_sweep(folder).axes
     assert axis.path == "method.eta and target.link" and axis.name == "eta and link"
@@ -99,6 +102,54 @@ def test_a_long_value_is_cut_and_told_by_its_place(sweep_folder) -> None:
         "domain, domain, domain, domain, domain, ... (1)",
         "domain, domain, domain, domain, domain, ... (2)",
     )
+
+
+def test_values_that_differ_little_are_told_apart(sweep_folder) -> None:
+    etas = (0.12341, 0.12342, 0.5)
+    figures = dict(sweep_page(read_sweep(sweep_folder(etas=etas))).figures())
+    [heat] = [it for key, it in figures.items() if key.startswith("heat-")]
+    assert {row["x"] for row in heat.rows} == {"0.12341", "0.12342", "0.5"}
+
+
+def test_quantities_are_shown_as_they_were_given(sweep_folder) -> None:
+    folder = sweep_folder(etas=(2e6, 1e9))
+    described = (folder / "sweep.yaml").read_text()
+    given = "values: [['1 Gbit/s'], [2 Mbit/s]], columns: [[1000000000.0], [2000000]]"
+    (folder / "sweep.yaml").write_text(re.sub(r"values: .*\]\]}", f"{given}}}", described, count=1))
+    [axis, _] = read_sweep(folder).axes
+    assert axis.values == (2e6, 1e9) and axis.numeric
+    assert [axis.label(value) for value in axis.values] == ["2 Mbit/s", "1 Gbit/s"]
+    assert "eta = 1 Gbit/s" in sweep_page(read_sweep(folder)).answer
+
+
+def test_a_column_of_words_and_numbers_finds_its_places(sweep_folder) -> None:
+    folder = sweep_folder()
+    table = pq.read_table(folder / "results.parquet")
+    mixed = pa.array(["true" if link == "wifi" else "3" for link in table.column("target.link").to_pylist()])
+    place = table.column_names.index("target.link")
+    write_table(folder / "results.parquet", table.set_column(place, "target.link", mixed))
+    described = (folder / "sweep.yaml").read_text()
+    (folder / "sweep.yaml").write_text(described.replace("[[wifi], [lte]]", "[[3], [true]]"))
+    assert read_sweep(folder).axes[1].values == ("3", "True")
+
+
+def test_an_interrupted_sweep_says_how_much_of_it_there_is(sweep_folder) -> None:
+    folder = sweep_folder()
+    assert not any("interrupted" in it for it in sweep_page(read_sweep(folder)).remarks)
+    table = pq.read_table(folder / "results.parquet")
+    write_table(folder / "results.parquet", table.filter(pc.field("seed") == 0))
+    assert "The sweep was interrupted: 7 of 13 cells have ended." in sweep_page(read_sweep(folder)).remarks
+
+
+def test_where_accuracy_stays_the_answer_is_what_else_moves(sweep_folder) -> None:
+    folder = sweep_folder()
+    table = pq.read_table(folder / "results.parquet")
+    place = table.column_names.index("accuracy")
+    flat = table.set_column(place, "accuracy", pa.array([0.75] * table.num_rows))
+    write_table(folder / "results.parquet", flat)
+    answer = sweep_page(read_sweep(folder)).answer.replace("\u00a0", " ")
+    assert answer.startswith("No axis moves accuracy: 75.0 %, on own labels alone 66.0 %. Traffic goes from")
+    assert "Time goes from 1.2 s (eta = 0.2, link = wifi) to 6 s (eta = 1, link = lte)" in answer
 
 
 def test_words_keep_the_order_of_the_sweep_and_numbers_are_sorted(sweep_folder) -> None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hat_sim.protocol.messages import DomainSummary
 from hat_sim.report.quantities import counted, listed, percent, points
 from hat_sim.report.run.record import Source, TargetRecord
 
@@ -17,6 +18,8 @@ LEAST_FLEET = 5
 """Of fewer sources than this a filter need not leave any out."""
 MUCH = 0.1
 """A difference of accuracies that is more than chance on a few hundred test samples."""
+LITTLE = 0.02
+"""A loss of so little may be chance."""
 FALSE_CLAIM = 0.25
 """A source that claims so much more than it has here is told."""
 
@@ -50,18 +53,19 @@ def _sentence(kind: str, found: Sequence[tuple[TargetRecord, Finding]], targets:
 
 
 def findings(target: TargetRecord) -> Iterator[Finding]:
-    """What is found at one target, the worst first."""
+    """What is found at one target, the worst first; of coarse selection only where a method does it."""
     yield from _no_gain(target)
     yield from _nothing_injected(target)
     yield from _unstable(target)
-    yield from _idle_filter(target)
-    yield from _filtered_too_much(target)
+    if any(frame.kind == DomainSummary.kind for frame in target.frames):
+        yield from _idle_filter(target)
+        yield from _filtered_too_much(target)
     yield from _false_claims(target)
 
 
 def _no_gain(target: TargetRecord) -> Iterator[Finding]:
     gain = target.result["accuracy"] - target.result["accuracy_target_only"]
-    if gain < 0 and target.result["selected"]:
+    if gain < -LITTLE and target.result["selected"]:
         yield Finding(
             "The sources did harm",
             f"training on its own labels alone gives {points(-gain)[1:]} more. What their models were worth "

@@ -12,7 +12,7 @@ import altair as alt
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.quantities import percent
 from hat_sim.report.sweep.coarse import places_of, remark_on
-from hat_sim.report.sweep.record import Axis, Cell, place_of, shown
+from hat_sim.report.sweep.record import Axis, Cell, place_of
 from hat_sim.report.table import Column, table_of
 
 MOST_LABELLED = 144
@@ -32,8 +32,8 @@ def heat_figure(axes: Sequence[Axis], pair: tuple[Axis, Axis], cells: Sequence[C
     labelled = len(means) <= MOST_LABELLED
     rows = [
         {
-            "x": shown(x),
-            "y": shown(y),
+            "x": first.label(x),
+            "y": second.label(y),
             "accuracy": (mean := means[x, y]),
             "label": f"{100 * mean:.0f}" if labelled else "",
             "bright": high > low and (mean - low) / (high - low) > 0.55,

@@ -15,10 +15,11 @@ from hat_sim.report.look import BASELINE, SERIES
 from hat_sim.report.quantities import duration, joules, percent, size
 from hat_sim.report.sweep.bands import TARGETS, Band, bands
 from hat_sim.report.sweep.coarse import places_of, remark_on
-from hat_sim.report.sweep.record import Axis, Result, SweepRecord, shown
+from hat_sim.report.sweep.record import Axis, Result, SweepRecord
 from hat_sim.report.table import Column, table_of
 
 MOST_SERIES = 6
+_LARGE = 10_000
 ALONE, ALL = "target-only", "all cells"
 
 
@@ -50,7 +51,7 @@ def line_figures(sweep: SweepRecord, axis: Axis) -> list[Figure]:
     places = places_of(axis)
     for result in sweep.results:
         x = places[result.at[place]]
-        series = ALL if beside is None else f"{sweep.axes[beside].name} = {shown(result.at[beside])}"
+        series = ALL if other is None or beside is None else _series(other, result.at[beside])
         groups[x, series].append(result)
         if series != ALL:
             groups[x, ALL].append(result)
@@ -66,6 +67,10 @@ def _series_axis(axes: Sequence[Axis], axis: Axis) -> Axis | None:
     return min(fitting, key=lambda it: len(it.values), default=None)
 
 
+def _series(axis: Axis, value: Any) -> str:
+    return f"{axis.name} = {axis.label(value)}"
+
+
 def _figure(
     axis: Axis,
     places: Sequence[Any],
@@ -74,26 +79,26 @@ def _figure(
     found: dict[tuple[Any, str], dict[str, Band]],
 ) -> Figure:
     along = {value: found[value, ALL][measure.key] for value in places}
-    names = [ALL] if other is None else [f"{other.name} = {shown(value)}" for value in other.values]
+    names = [ALL] if other is None else [_series(other, value) for value in other.values]
     rows = [
-        _row(value, name, found[value, name][measure.key], measure)
+        _row(axis, value, name, found[value, name][measure.key], measure)
         for name in names
         for value in places
         if (value, name) in found
     ]
     if measure.key == "accuracy":
-        rows += [_row(value, ALONE, found[value, ALL]["alone"], measure) for value in places]
+        rows += [_row(axis, value, ALONE, found[value, ALL]["alone"], measure) for value in places]
     return Figure(
         key=f"{measure.key}-by-{axis.path}",
         title=f"{measure.title} by {axis.name}",
         caption=_caption(axis, other, measure, along) + remark_on(axis),
-        chart=_chart(axis.numeric, axis.path, measure.scale, measure.ticks, tuple(names)),
+        chart=_chart(axis.numeric, _ticks(axis), axis.path, measure.scale, measure.ticks, tuple(names)),
         height=260,
         rows=rows,
         table=table_of(
             [
                 Column("series", "line"),
-                Column("x", axis.path, shown),
+                Column("at", axis.path),
                 Column("mean", "mean", measure.show),
                 Column("low", "2.5 %", measure.show),
                 Column("high", "97.5 %", measure.show),
@@ -105,9 +110,15 @@ def _figure(
     )
 
 
-def _row(value: Any, series: str, band: Band, measure: Measure) -> dict[str, Any]:
+def _ticks(axis: Axis) -> str:
+    """How ticks along an axis are written: large numbers, such as bit/s, with a prefix."""
+    return "~s" if axis.numeric and max(map(abs, axis.values), default=0) >= _LARGE else "~g"
+
+
+def _row(axis: Axis, value: Any, series: str, band: Band, measure: Measure) -> dict[str, Any]:
     return {
-        "x": value if isinstance(value, int | float) and not isinstance(value, bool) else shown(value),
+        "x": value if axis.numeric else axis.label(value),
+        "at": axis.label(value),
         "series": series,
         "mean": band.mean,
         "low": band.low,
@@ -124,8 +135,8 @@ def _caption(axis: Axis, other: Axis | None, measure: Measure, along: dict[Any, 
         text = f"{measure.title} stays at {low} along {axis.name}, the mean over all other axes."
     else:
         text = (
-            f"{measure.title} is lowest at {axis.name} = {shown(least)}, {low}, and highest at "
-            f"{axis.name} = {shown(most)}, {high}, as means over all other axes."
+            f"{measure.title} is lowest at {axis.name} = {axis.label(least)}, {low}, and highest at "
+            f"{axis.name} = {axis.label(most)}, {high}, as means over all other axes."
         )
     if other is not None:
         text += f" Colours tell values of {other.name} apart."
@@ -137,12 +148,17 @@ def _caption(axis: Axis, other: Axis | None, measure: Measure, along: dict[Any, 
 
 
 @cache
-def _chart(numeric: bool, path: str, scale: str, ticks: str, names: tuple[str, ...]) -> dict[str, Any]:
+def _chart(
+    numeric: bool, along: str, path: str, scale: str, ticks: str, names: tuple[str, ...]
+) -> dict[str, Any]:
     base = alt.Chart(rows_of())
     shares = ticks.endswith("%")
     x = (
         alt.X(
-            "x:Q", title=path, scale=alt.Scale(zero=False, padding=10), axis=alt.Axis(grid=False, tickCount=5)
+            "x:Q",
+            title=path,
+            scale=alt.Scale(zero=False, padding=10),
+            axis=alt.Axis(format=along, grid=False, tickCount=5),
         )
         if numeric
         else alt.X("x:N", title=path, sort=None, axis=alt.Axis(labelAngle=-25))
@@ -162,7 +178,7 @@ def _chart(numeric: bool, path: str, scale: str, ticks: str, names: tuple[str, .
     )
     hover = [
         alt.Tooltip("series:N", title="line"),
-        alt.Tooltip("x:N", title=path),
+        alt.Tooltip("at:N", title=path),
         alt.Tooltip("text:N", title=scale),
         alt.Tooltip("over:N", title="interval over"),
     ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import combinations, islice
 from typing import Any
 
 from hat_sim.report.page import Listing, Page, Section, Tile
 from hat_sim.report.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.sweep.heat import heat_figure
-from hat_sim.report.sweep.lines import MEASURES, line_figures
+from hat_sim.report.sweep.lines import MEASURES, Measure, line_figures
 from hat_sim.report.sweep.pareto import pareto_figure
-from hat_sim.report.sweep.record import Axis, Cell, Failure, SweepRecord, cells_of, place_of, shown
+from hat_sim.report.sweep.record import Axis, Cell, Failure, SweepRecord, cells_of, place_of
 from hat_sim.report.table import Column, table_of
 
 MOST_PAIRS = 3
@@ -32,7 +33,7 @@ def sweep_page(sweep: SweepRecord) -> Page:
         sections.append(Section("What accuracy costs", fronts))
     if cells:
         sections.append(Section("Cells", (_listing(sweep, cells),)))
-    remarks = list(sweep.notes)
+    remarks = [*sweep.notes, *_unfinished(sweep)]
     if sweep.failures:
         sections.append(Section("Failed cells", (_failed(sweep.failures),)))
         remarks.append(f"{counted(len(sweep.failures), 'cell')} failed; the last table says why.")
@@ -61,6 +62,12 @@ def _answer(sweep: SweepRecord, cells: Sequence[Cell], varied: Sequence[Axis]) -
         return (
             f"The one cell reaches {percent(best.accuracy)}, training on own labels alone {percent(alone)}."
         )
+    if percent(worst.accuracy) == percent(best.accuracy):
+        moved = [it for it in map(partial(_range, sweep, cells), MEASURES) if it]
+        rest = f" {'; '.join(moved)}." if moved else " Neither does anything else."
+        return (
+            f"No axis moves accuracy: {percent(best.accuracy)}, on own labels alone {percent(alone)}.{rest}"
+        )
     text = (
         f"Accuracy goes from {percent(worst.accuracy)} ({place_of(sweep.axes, worst.at)}) to "
         f"{percent(best.accuracy)} ({place_of(sweep.axes, best.at)}); training on own labels alone has "
@@ -71,6 +78,26 @@ def _answer(sweep: SweepRecord, cells: Sequence[Cell], varied: Sequence[Axis]) -
         strongest = max(effects, key=effects.__getitem__)
         text += f" {strongest} moves the mean most, by {points(effects[strongest])[1:]}."
     return text
+
+
+def _range(sweep: SweepRecord, cells: Sequence[Cell], measure: Measure) -> str:
+    """From which cell to which a measure goes, empty where it stays."""
+    values = {cell.cell: float(getattr(cell, measure.key)) for cell in cells}
+    least, most = (pick(cells, key=lambda cell: values[cell.cell]) for pick in (min, max))
+    low, high = measure.show(values[least.cell]), measure.show(values[most.cell])
+    if low == high:
+        return ""
+    return (
+        f"{measure.title} goes from {low} ({place_of(sweep.axes, least.at)}) to "
+        f"{high} ({place_of(sweep.axes, most.at)})"
+    )
+
+
+def _unfinished(sweep: SweepRecord) -> Iterator[str]:
+    """What is missing of a sweep that was interrupted."""
+    ended = len({(it.cell, it.unit[1]) for it in sweep.results}) + len(sweep.failures)
+    if ended < sweep.size:
+        yield f"The sweep was interrupted: {ended:,} of {counted(sweep.size, 'cell')} have ended."
 
 
 def _effect(place: int, cells: Sequence[Cell]) -> float:
@@ -106,7 +133,7 @@ def _tiles(sweep: SweepRecord, cells: Sequence[Cell]) -> tuple[Tile, ...]:
 
 def _listing(sweep: SweepRecord, cells: Sequence[Cell]) -> Listing:
     columns = [
-        *(Column(f"axis {axis.path}", axis.path, shown) for axis in sweep.axes),
+        *(Column(f"axis {axis.path}", axis.path, axis.label) for axis in sweep.axes),
         Column("accuracy", "accuracy", percent),
         Column("gain", "gain on target-only", points),
         Column("payload", "payload", size),

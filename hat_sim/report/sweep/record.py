@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,15 +37,20 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Axis:
-    """What was varied: its dotted path, a short name for figures, and its values in order."""
+    """What was varied: its dotted path, a short name for figures, its values in order, and texts for some."""
 
     path: str
     name: str
     values: tuple[Any, ...]
+    labels: Mapping[Any, str] = field(default_factory=dict)
 
     @property
     def numeric(self) -> bool:
         return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+
+    def label(self, value: Any) -> str:
+        """A value as a figure names it, and no other one."""
+        return self.labels.get(value) or shown(value)
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """A sweep; `notes` are what its reader should know before trusting any figure."""
+    """A sweep of so many cells, at all their seeds; `notes` are what its reader should know before trusting
+    any figure."""
 
     name: str
     notes: Sequence[str]
+    size: int
     axes: Sequence[Axis]
     results: Sequence[Result]
     failures: Sequence[Failure]
@@ -103,9 +110,10 @@ def read_sweep(path: Path) -> SweepRecord:
     files.read_header(path / SWEEP, HEADER, SCHEMA)
     try:
         described = YAML(typ="safe").load((path / SWEEP).read_text(encoding="utf-8"))
-        axes = [_ListedAxis(tuple(it["paths"]), it["values"]) for it in described["axes"]]
+        axes = [_ListedAxis(tuple(it["paths"]), it["values"], it["columns"]) for it in described["axes"]]
         name, notes = str(described["name"]), [str(it) for it in described["notes"]]
-    except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError) as error:
+        size = int(described["cells"])
+    except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError, ValueError) as error:
         raise files.unreadable(path / SWEEP, error, "name a sweep's folder") from None
     table = files.read_table(
         path / RESULTS, "`hat-sim sweep --resume` makes it again, and runs no cell twice"
@@ -118,7 +126,7 @@ def read_sweep(path: Path) -> SweepRecord:
     results = [_result(row, axes) for row in rows]
     names = short_names([each for axis in axes for each in axis.paths])
     found = [axis.found(names, {it.at[place] for it in results}) for place, axis in enumerate(axes)]
-    return SweepRecord(name, notes, found, results, _failures(path))
+    return SweepRecord(name, notes, size, found, results, _failures(path))
 
 
 def cells_of(sweep: SweepRecord) -> list[Cell]:
@@ -131,7 +139,7 @@ def cells_of(sweep: SweepRecord) -> list[Cell]:
 
 
 def shown(value: Any) -> str:
-    """An axis's value as a figure names it."""
+    """A value in a few characters."""
     if value is None:
         return "not set"
     return number(value) if isinstance(value, float) else str(parameters.shown(value))
@@ -139,7 +147,7 @@ def shown(value: Any) -> str:
 
 def place_of(axes: Sequence[Axis], at: Sequence[Any]) -> str:
     """Where in the sweep: `eta = 0.6, link = lte`."""
-    return ", ".join(f"{axis.name} = {shown(value)}" for axis, value in zip(axes, at, strict=True))
+    return ", ".join(f"{axis.name} = {axis.label(value)}" for axis, value in zip(axes, at, strict=True))
 
 
 def _cell(name: str, them: Sequence[Result]) -> Cell:
@@ -176,35 +184,82 @@ def _result(row: Mapping[str, Any], axes: Sequence[_ListedAxis]) -> Result:
 
 @dataclass(frozen=True)
 class _ListedAxis:
-    """An axis as `sweep.yaml` lists it: paths that move together, and for each place their values."""
+    """An axis as `sweep.yaml` lists it: paths that move together, and for each place along it their values as
+    they were given (`settings`), and as they stand in the table of results (`columns`)."""
 
     paths: tuple[str, ...]
-    values: Sequence[Sequence[Any]]
+    settings: Sequence[Sequence[Any]]
+    columns: Sequence[Sequence[Any] | None]
 
     @cached_property
-    def places(self) -> Mapping[str, int]:
-        """The place of each setting in the list, by how it is shown in full."""
-        return {_AND.join(map(shown, setting)): place for place, setting in enumerate(self.values)}
+    def places(self) -> Mapping[tuple[Any, ...], int]:
+        """The first place of each row of columns."""
+        known = [(_key(them), place) for place, them in enumerate(self.columns) if them is not None]
+        return dict(reversed(known))
+
+    @cached_property
+    def is_numeric(self) -> bool:
+        return len(self.paths) == 1 and all(
+            isinstance(value, int | float) and not isinstance(value, bool)
+            for them in self.columns
+            for value in them or ()
+        )
 
     def value(self, row: Mapping[str, Any]) -> Any:
         """Where a row of the results stands: its number, or a text that is short enough for a figure."""
         values = [row[path] for path in self.paths]
-        if len(values) == 1 and not isinstance(values[0], str):
+        if self.is_numeric:
             return values[0]
-        text = _AND.join(map(shown, values))
+        place = self.places.get(_key(values))
+        text = _AND.join(map(_in_full, values if place is None else self.settings[place]))
         if len(text) <= LONGEST_TEXT:
             return text
-        return f"{text[: LONGEST_TEXT - 8]}... ({self.places.get(text, 0) + 1})"
+        return f"{text[: LONGEST_TEXT - 8]}... ({0 if place is None else place + 1})"
 
     def found(self, names: Mapping[str, str], values: set[Any]) -> Axis:
-        """The axis with the values that results have, numbers by size, anything else as it is listed."""
-        if all(isinstance(value, int | float) for value in values):
-            order = tuple(sorted(values))
-        else:
-            listed = [self.value(dict(zip(self.paths, setting, strict=True))) for setting in self.values]
-            places = {shown(text): place for place, text in enumerate(listed)}
-            order = tuple(sorted(values, key=lambda it: (places.get(shown(it), len(places)), shown(it))))
-        return Axis(_AND.join(self.paths), _AND.join(names[path] for path in self.paths), order)
+        """The axis with the values that results have: numbers by size, words in the order of the sweep."""
+        listed = {
+            self.value(dict(zip(self.paths, them, strict=True))): place
+            for place, them in reversed(list(enumerate(self.columns)))
+            if them is not None
+        }
+        order = sorted(values) if self.is_numeric else sorted(values, key=lambda it: (listed.get(it, -1), it))
+        labels = distinct(order) if self.is_numeric else {}
+        for value in set(labels) & set(listed):
+            [given] = self.settings[listed[value]]
+            if isinstance(given, str):
+                labels[value] = given
+        path, name = _AND.join(self.paths), _AND.join(names[path] for path in self.paths)
+        return Axis(path, name, tuple(order), labels)
+
+
+def distinct(values: Sequence[int | float]) -> dict[Any, str]:
+    """Different numbers as different texts, as short as can be."""
+    texts = {value: number(value) for value in values}
+    digits = 3
+    while len(set(texts.values())) < len(texts) and digits < 17:
+        digits += 1
+        texts = {value: f"{value:.{digits}g}" for value in values}
+    return texts
+
+
+def _key(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Values of a row, the same whether their column is of numbers or, for others' sake, of text."""
+    return tuple(_as_number(value) for value in values)
+
+
+def _as_number(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def _in_full(value: Any) -> str:
+    """A value as it was given."""
+    return f"{value:.15g}" if isinstance(value, float) else shown(value)
 
 
 def _failures(path: Path) -> list[Failure]:
@@ -215,7 +270,7 @@ def _failures(path: Path) -> list[Failure]:
             Failure(
                 str(it["cell"]),
                 ", ".join(f"{name} = {shown(value)}" for name, value in it["axes"].items()),
-                str(it["error"]),
+                str(it["error"]).partition("\n")[0],
             )
             for it in json.loads((path / FAILURES).read_bytes())
         ]
