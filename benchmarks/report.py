@@ -79,6 +79,8 @@ def _write_sweep(folder: Path) -> None:
             "target.link": link,
             "accuracy": 0.6 + 0.2 * eta * (1 - 0.3 * eta) + 0.01 * seed,
             "accuracy_target_only": 0.65,
+            "accuracy_best_source": 0.7,
+            "macro_f1": 0.6,
             "payload_bytes": round(100_000 * (0.1 + eta)),
             "all_models_bytes": 500_000,
             "simulated_s": 1 + eta * (5 if link == "lte" else 1),

@@ -1,4 +1,4 @@
-"""`hat-sim report`: a run or a sweep as one HTML file, and its plots as images."""
+"""`hat-sim report`: a run, sweep or comparison as one HTML file, and its plots as images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import typer
 
 def report(
     folder: Annotated[
-        Path, typer.Argument(metavar="RUN|SWEEP", help="The folder of a finished run or of a sweep.")
+        Path,
+        typer.Argument(
+            metavar="RUN|SWEEP|COMPARE", help="The folder of a finished run, a sweep or a comparison."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The file to write, by default FOLDER/report.html.")

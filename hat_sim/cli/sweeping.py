@@ -1,4 +1,4 @@
-"""What `hat-sim sweep` does: check every cell, run those that are missing, write the table and the report."""
+"""What `hat-sim sweep` and `compare` do: check every cell, run what is missing, write table and report."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import typer
 from rich.console import Console
 
 from hat_sim.cli.claiming import check_claim
+from hat_sim.cli.comparison_display import print_comparison
 from hat_sim.cli.sweep_display import print_cells, watching
 from hat_sim.errors import Problem, UserError
 from hat_sim.preflight import Plan, load_checked
 from hat_sim.report.quantities import counted
+from hat_sim.scenario.axis import Axis
 from hat_sim.simulation.run_folder import REPORT
 from hat_sim.sweep.axes import axes_of
 from hat_sim.sweep.folder import SweepFolder, default_folder
@@ -23,15 +25,18 @@ from hat_sim.sweep.grid import Grid, gathered
 from hat_sim.sweep.run import SweepRun
 
 EXIT_FAILED = 1
-PIPED_WIDTH = 120
+PIPED_WIDTH = 140
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks for; `seed`, `seeds`, `hosts` and `out` are None where the default is meant."""
+    """What the user asks for; `seed`, `seeds`, `hosts` and `out` are None where the default is meant.
+
+    With a `reference` it is a comparison of methods with that one, else a sweep.
+    """
 
     scenario: Path
-    vary: tuple[str, ...]
+    vary: tuple[str | Axis, ...]
     overrides: tuple[str, ...]
     seed: int | None
     seeds: int | None
@@ -44,19 +49,25 @@ class Request:
     as_csv: bool
     models: bool
     reports: bool
+    reference: str | None = None
+
+    @property
+    def kind(self) -> str:
+        return "sweep" if self.reference is None else "comparison"
 
 
 def run_sweep(request: Request) -> None:
-    """Sweep; UserError before anything is written where the input is wrong, exit code 1 if a cell fails."""
+    """Do it; UserError before anything is written where the input is wrong, exit code 1 if a cell fails."""
     from hat_sim.engine import check_actors
 
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     hosts = request.hosts or os.cpu_count() or 1
     grid = _grid(request, lambda plan: check_actors(plan, hosts))
     _check_sound(grid, request.skip_invalid)
-    folder = SweepFolder(request.out if request.out is not None else default_folder(grid))
-    check_claim(folder, "sweep", folder.holds(grid), "another sweep", request.resume, request.force)
-    run = SweepRun(grid, folder, request.models)
+    kind = request.kind
+    folder = SweepFolder(request.out if request.out is not None else default_folder(grid, f"{kind}s"))
+    check_claim(folder, kind, folder.holds(grid), f"another {kind}", request.resume, request.force)
+    run = SweepRun(grid, folder, request.models, request.reference)
     if not request.force:
         run.find()
     for note in run.notes:
@@ -69,9 +80,12 @@ def run_sweep(request: Request) -> None:
     run.write(request.as_csv)
     if not run.failures:
         folder.finish()
-    print_cells(console, run)
+    if request.reference is None:
+        print_cells(console, run)
+    else:
+        print_comparison(console, folder.path)
     _write_reports(run, request.reports)
-    console.print(f"sweep folder: {folder.path}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"{kind} folder: {folder.path}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"report: {folder.path / REPORT}", soft_wrap=True, markup=False, highlight=False)
     if run.failures:
         raise typer.Exit(EXIT_FAILED)

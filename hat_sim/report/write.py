@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hat_sim.errors import UserError
+from hat_sim.report.compare.page import compare_page
 from hat_sim.report.page import Page, html
 from hat_sim.report.run.page import run_page
 from hat_sim.report.run.record import read_run
@@ -23,7 +24,8 @@ def prepare() -> None:
 def write_report(folder: Path, out: Path | None = None, images: Path | None = None) -> list[Path]:
     """Write `out` (by default `report.html` in the folder) and, where asked for, an image for each figure.
 
-    The paths written, the page first. UserError where the folder is neither a finished run nor a sweep,
+    The paths written, the page first. UserError where the folder is neither a finished run nor a sweep
+    or comparison,
     where its files are damaged, or where a file cannot be written.
     """
     page = _page(folder)
@@ -40,5 +42,6 @@ def write_report(folder: Path, out: Path | None = None, images: Path | None = No
 
 def _page(folder: Path) -> Page:
     if (folder / SWEEP).is_file():
-        return sweep_page(read_sweep(folder))
+        sweep = read_sweep(folder)
+        return sweep_page(sweep) if sweep.reference is None else compare_page(sweep)
     return run_page(read_run(folder))

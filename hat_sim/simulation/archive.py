@@ -72,6 +72,7 @@ def _outcome(fleet: Fleet, record: RunRecord) -> TargetOutcome:
         accuracy=it.accuracy,
         macro_f1=it.macro_f1,
         accuracy_target_only=record.hindsight[name].alone,
+        accuracy_best_source=record.hindsight[name].best,
         shortlisted=it.shortlisted,
         selected=it.selected,
         all_models_bytes=record.all_models_bytes[name],

@@ -86,6 +86,11 @@ class Hindsight:
     alone: float
     sources: Mapping[str, SourceWorth]
 
+    @property
+    def best(self) -> float:
+        """What the best source's model has on the target's test as it comes: an oracle's choice."""
+        return max(it.on_target for it in self.sources.values())
+
 
 @dataclass(frozen=True)
 class RunRecord:

@@ -25,6 +25,7 @@ class TargetOutcome:
     accuracy: float
     macro_f1: float
     accuracy_target_only: float
+    accuracy_best_source: float
     shortlisted: tuple[str, ...]
     selected: tuple[str, ...]
     all_models_bytes: int
@@ -111,6 +112,7 @@ def _target(
         "saving": 1 - traffic.payload_bytes / outcome.all_models_bytes,
         "payload_by_phase": _by_phase(_payload(rows, "phase")),
         "time_by_phase": {phase: ns / NS_PER_S for phase, ns in _by_phase(times.phase_ns).items()},
+        "accuracy_best_source": outcome.accuracy_best_source,
     }
 
 

@@ -8,23 +8,26 @@ from dataclasses import replace
 from typing import Any
 
 from hat_sim.errors import Problem, UserError
-from hat_sim.methods.registry import find_method
+from hat_sim.methods.registry import METHODS, find_method
 from hat_sim.scenario.axis import Axis, axis_of, parse_axis
 from hat_sim.scenario.load import ScenarioDocument
 from hat_sim.scenario.paths import unknown_path
 from hat_sim.scenario.schema import Scenario
+from hat_sim.scenario.tree import read_value
+from hat_sim.sweep.parameters import shown
 
-VARY = "--vary"
+VARY, METHODS_OPTION = "--vary", "--methods"
 METHOD_PATHS = frozenset({"method", "method.name"})
 """Paths of which a text is the name of a method."""
 
 
-def axes_of(document: ScenarioDocument, given: Sequence[str]) -> tuple[Axis, ...]:
-    """The axes of `--vary` options or, where there are none, of the file's `sweep`.
+def axes_of(document: ScenarioDocument, given: Sequence[str | Axis]) -> tuple[Axis, ...]:
+    """The axes of `--vary` options, and those that are ready; where there are none, of the file's `sweep`.
 
     UserError where an axis is wrong, leads nowhere, or where there is none.
     """
-    axes = [parse_axis(text, VARY) for text in given] or list(_axes_of_file(document))
+    axes = [it if isinstance(it, Axis) else parse_axis(it, VARY) for it in given]
+    axes = axes or list(_axes_of_file(document))
     if not axes:
         hint = f"{VARY} PATH=V1,V2,... or a `sweep` section in the file"
         raise UserError("nothing is varied", hint=hint)
@@ -32,6 +35,28 @@ def axes_of(document: ScenarioDocument, given: Sequence[str]) -> tuple[Axis, ...
     if problems:
         raise UserError(problems)
     return tuple(axes)
+
+
+def methods_axis(text: str | None) -> Axis:
+    """The axis of a comparison's methods: `a,b,...` as a user lists them or, for None, all built-in ones.
+
+    UserError where the list is empty or cannot be read.
+    """
+    listed = list(METHODS) if text is None else read_value(f"[{text}]", METHODS_OPTION)
+    return axis_of({"method": listed}, METHODS_OPTION)
+
+
+def reference_of(methods: Axis, against: str | None) -> str:
+    """The method that the others are held against, as it is shown: by default hat, or else the first.
+
+    UserError where `against` is none of them.
+    """
+    names = [str(shown(method)) for (method,) in methods.settings]
+    if against is None:
+        return "hat" if "hat" in names else names[0]
+    if against not in names:
+        raise UserError(f'--against: "{against}" is not compared', hint=f"one of {', '.join(names)}")
+    return against
 
 
 def _axes_of_file(document: ScenarioDocument) -> Iterator[Axis]:

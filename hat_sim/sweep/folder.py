@@ -27,9 +27,9 @@ SCHEMA = 1
 HEADER = re.compile(r"# hat-sim sweep, schema (\d+): ([0-9a-f]{64})\n")
 
 
-def default_folder(grid: Grid) -> Path:
-    """`sweeps/<name>-<short hash>` below the working directory, the same whatever values the axes have."""
-    return Path("sweeps") / f"{grid.document.scenario.name}-{grid.sha256()[:8]}"
+def default_folder(grid: Grid, around: str) -> Path:
+    """`<around>/<name>-<short hash>` below the working directory, the same whatever values the axes have."""
+    return Path(around) / f"{grid.document.scenario.name}-{grid.sha256()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,11 @@ class SweepFolder:
         """The run folder of a cell."""
         return RunFolder(self.path / CELLS / f"{cell.name}-s{cell.seed}")
 
-    def begin(self, grid: Grid, notes: Sequence[str], anew: bool) -> None:
+    def begin(self, grid: Grid, notes: Sequence[str], anew: bool, reference: str | None = None) -> None:
         """Claim the folder; `anew` removes every cell that an earlier sweep has left.
 
-        `notes` are for whoever reads the results. UserError where the folder cannot be made.
+        `notes` are for whoever reads the results; with a `reference` they are read as a comparison of methods
+        with that one. UserError where the folder cannot be made.
         """
         files.make_folder(self.path)
         for name in (RESULTS, RESULTS_CSV, FAILURES, REPORT):
@@ -79,6 +80,7 @@ class SweepFolder:
             f"# hat-sim sweep, schema {SCHEMA}: {grid.sha256()}",
             {
                 "name": grid.document.scenario.name,
+                **({"reference": reference} if reference is not None else {}),
                 "notes": list(notes),
                 "seeds": list(grid.seeds),
                 "cells": len(grid.cells),

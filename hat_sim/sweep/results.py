@@ -15,6 +15,7 @@ _OF_TARGET = (
     "accuracy",
     "macro_f1",
     "accuracy_target_only",
+    "accuracy_best_source",
     "all_models_bytes",
     "saving",
     "simulated_s",

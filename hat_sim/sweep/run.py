@@ -36,25 +36,28 @@ class SweepRun:
     """One go at a sweep in a folder that was begun for it.
 
     `results` holds the `result.json` of each finished cell, whenever that was; `by_others` of them were run
-    by other code or packages than those at work now.
+    by other code or packages than those at work now. With a `reference` methods are compared with that one.
     """
 
     grid: Grid
     folder: SweepFolder
     models: bool = False
+    reference: str | None = None
     results: dict[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
     failures: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     by_others: int = 0
 
     def find(self) -> None:
-        """Read what is finished already; a cell counts as none without its models, or if it is damaged."""
+        """Read what is finished already; a cell without all that is wanted of it counts as none."""
         for cell in self.grid.cells:
             folder = self.folder.cell(cell)
             if folder.holds(cell.identity) and folder.is_finished() and folder.has_models() >= self.models:
                 try:
-                    self.results[cell.name, cell.seed] = folder.read_result()
-                except UserError:
+                    result = folder.read_result()
+                    list(rows_of(cell, result))
+                except (UserError, KeyError, TypeError):
                     continue
+                self.results[cell.name, cell.seed] = result
                 self.by_others += not made_by().items() <= folder.made_by().items()
 
     @property
@@ -69,7 +72,7 @@ class SweepRun:
 
     def begin(self, anew: bool) -> None:
         """Claim the folder; `anew` forgets every cell that it has."""
-        self.folder.begin(self.grid, self.notes, anew)
+        self.folder.begin(self.grid, self.notes, anew, self.reference)
 
     @property
     def finished(self) -> list[Cell]:

@@ -30,7 +30,14 @@ VARIANTS = {
     "encoder-int8": ("method.fine_space=encoder", "transfer.weights=int8"),
     "aver-fp16": ("method={name: aver}", "transfer.weights=fp16"),
 }
-DEPEND_ON_THE_CPU = ("accuracy", "accuracy_target_only", "macro_f1", "selected", "by_device")
+DEPEND_ON_THE_CPU = (
+    "accuracy",
+    "accuracy_target_only",
+    "accuracy_best_source",
+    "macro_f1",
+    "selected",
+    "by_device",
+)
 
 
 def settled(value: Any) -> Any:

@@ -67,6 +67,7 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
                     accuracy=0.9 - 0.01 * number,
                     macro_f1=0.88,
                     accuracy_target_only=0.88 if number % 2 else 0.9,
+                    accuracy_best_source=0.85,
                     shortlisted=tuple(names[:6]),
                     selected=tuple(names[:3]),
                     all_models_bytes=50_000 * sources,
@@ -187,6 +188,41 @@ def sweep_folder(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def comparison_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a comparison at one place or at two; `better` is how far aver leads hat at each target."""
+
+    def write(better: Sequence[float] = (0.1, 0.05, 0.02, 0.1, 0.1, 0.04, 0.1), places: int = 1) -> Path:
+        folder = tmp_path / f"comparison-{len(better)}-{places}"
+        folder.mkdir()
+        labels = (1, 2)[:places]
+        columns = [[label] for label in labels]
+        (folder / "sweep.yaml").write_text(
+            f"# hat-sim sweep, schema 1: {'cd' * 32}\nname: made-up\nreference: hat\nnotes: []\n"
+            f"cells: {3 * places * 2}\naxes:\n"
+            "- {paths: [method], values: [[hat], [aver], [target-only]], "
+            "columns: [[hat], [aver], [target-only]]}\n"
+            f"- {{paths: [target.labels_per_class], values: {columns}, columns: {columns}}}\n"
+        )
+        rows = [
+            _result(0.5, "lte", target, seed)
+            | {
+                "cell": f"{method}-{label}",
+                "method": method,
+                "target.labels_per_class": label,
+                "accuracy": 0.6 + 0.02 * target + 0.01 * seed + 0.05 * label + lead * (method == "aver"),
+                "payload_bytes": {"hat": 300, "aver": 900, "target-only": 0}[method],
+            }
+            for method, label, (target, lead), seed in product(
+                ("hat", "aver", "target-only"), labels, enumerate(better), (0, 1)
+            )
+        ]
+        write_table(folder / "results.parquet", pa.Table.from_pylist(rows))
+        return folder
+
+    return write
+
+
 def _result(eta: float, link: str, target: int, seed: int) -> dict[str, Any]:
     payload = round(100_000 * (0.1 + eta))
     return {
@@ -198,6 +234,7 @@ def _result(eta: float, link: str, target: int, seed: int) -> dict[str, Any]:
         "target.link": link,
         "accuracy": 0.6 + 0.2 * eta + (0.002 if link == "lte" else 0.0) + 0.01 * target + 0.005 * seed,
         "accuracy_target_only": 0.65 + 0.01 * target,
+        "accuracy_best_source": 0.7,
         "macro_f1": 0.6,
         "payload_bytes": payload,
         "wire_bytes": payload + 5000,

@@ -19,8 +19,15 @@ MARKS = f"""{VISIBLE}.map((it) => [it.id, it.querySelectorAll(
 PHONE, DESK = 400, 1200
 
 
-@pytest.fixture(params=["run", "no-mixer", "many-targets", "thousand-devices", "sweep", "large-sweep"])
-def report(request: pytest.FixtureRequest, run_folder: Callable[..., Path], sweep_folder: Any) -> Path:
+@pytest.fixture(
+    params=["run", "no-mixer", "many-targets", "thousand-devices", "sweep", "large-sweep", "comparison"]
+)
+def report(
+    request: pytest.FixtureRequest,
+    run_folder: Callable[..., Path],
+    sweep_folder: Any,
+    comparison_folder: Any,
+) -> Path:
     """A report of each size and kind."""
     folder = {
         "run": lambda: run_folder(),
@@ -28,6 +35,7 @@ def report(request: pytest.FixtureRequest, run_folder: Callable[..., Path], swee
         "many-targets": lambda: run_folder(targets=30, sources=20),
         "thousand-devices": lambda: run_folder(sources=1000),
         "sweep": lambda: sweep_folder(),
+        "comparison": lambda: comparison_folder(places=2),
         "large-sweep": lambda: sweep_folder(etas=[k / 2500 for k in range(1, 2501)], targets=1),
     }[request.param]()
     return write_report(folder, folder / f"{request.param}.html")[0]

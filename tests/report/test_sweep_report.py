@@ -26,7 +26,7 @@ FOUR_MB = 4_000_000
 
 
 def result(accuracy: float, target: str = "a", seed: int = 0, cell: str = "c") -> Result:
-    return Result(cell, (), (target, seed), accuracy, 0.5, 1000.0, 2000.0, 1.0, 2.0)
+    return Result(cell, (), (target, seed), accuracy, 0.8, 0.5, 0.6, 1000.0, 2000.0, 1.0, 2.0)
 
 
 def test_the_command_reports_a_sweep(sweep_folder, capsys) -> None:

@@ -24,7 +24,7 @@ def row(target: str, phase: Phase, kind: str, payload: int, wire: int, outcome: 
 
 
 def outcome(target: str, accuracy: float = 0.5, alone: float = 0.25) -> TargetOutcome:
-    return TargetOutcome(target, "one", accuracy, 0.4, alone, ("a", "b"), ("b",), 1000, ("a note",))
+    return TargetOutcome(target, "one", accuracy, 0.4, alone, 0.3, ("a", "b"), ("b",), 1000, ("a note",))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_keys_are_in_the_order_of_the_contract(result: dict[str, Any]) -> None:
     )
     assert " ".join(result["targets"][0]) == (
         "device domain accuracy macro_f1 accuracy_target_only shortlisted selected traffic simulated_s "
-        "energy_j notes all_models_bytes saving payload_by_phase time_by_phase"
+        "energy_j notes all_models_bytes saving payload_by_phase time_by_phase accuracy_best_source"
     )
     assert list(result["targets"][0]["traffic"]) == ["payload_bytes", "wire_bytes", "frames"]
     assert " ".join(result["traffic"]) == (
@@ -112,6 +112,7 @@ def test_a_result_by_hand(result: dict[str, Any]) -> None:
         "saving": 0.685,
         "payload_by_phase": {"coarse": 15, "fine": 0, "transfer": 300, "train": 0},
         "time_by_phase": {"coarse": 0.5, "fine": 0.0, "transfer": 0.0, "train": 1.5},
+        "accuracy_best_source": 0.3,
     }
     assert (two["simulated_s"], two["energy_j"]) == (3.0, 2.25)
 

@@ -16,6 +16,7 @@ TARGET: dict[str, Any] = {
     "accuracy": 0.75,
     "macro_f1": 0.7,
     "accuracy_target_only": 0.5,
+    "accuracy_best_source": 0.6,
     "shortlisted": ["a", "b", "c"],
     "selected": ["b"],
     "traffic": {"payload_bytes": 100, "wire_bytes": 120, "frames": 4},

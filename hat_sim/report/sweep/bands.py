@@ -18,7 +18,7 @@ from hat_sim.seeding import generator
 
 RESAMPLES = 1000
 TARGETS, SEEDS = "targets", "seeds"
-MEASURES = ("accuracy", "alone", "payload", "seconds", "joules")
+MEASURES = ("accuracy", "macro_f1", "alone", "best_source", "payload", "seconds", "joules")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def bands(results: Iterable[Result]) -> dict[str, Band]:
     over = TARGETS if len(by_target) > 1 else SEEDS
     averaged = [np.mean(them, axis=0) for them in by_target.values()]
     values = np.array(averaged if over == TARGETS else list(pairs.values()))
-    low, high = _quantiles(values)
+    low, high = quantiles(values)
     means = values.mean(axis=0)
     return {
         measure: Band(float(means[k]), float(low[k]), float(high[k]), len(values), over)
@@ -53,7 +53,7 @@ def bands(results: Iterable[Result]) -> dict[str, Band]:
     }
 
 
-def _quantiles(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def quantiles(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The 2.5 % and 97.5 % quantiles (2, measures) of the mean of resampled rows of (units, measures)."""
     count = len(values)
     drawn = generator(0, "bootstrap").multinomial(count, np.full(count, 1 / count), size=RESAMPLES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import combinations, islice
 from typing import Any
@@ -12,8 +12,9 @@ from hat_sim.report.page import Listing, Page, Section, Tile
 from hat_sim.report.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.sweep.heat import heat_figure
 from hat_sim.report.sweep.lines import MEASURES, Measure, line_figures
+from hat_sim.report.sweep.missing import failed_cells, remarks_on
 from hat_sim.report.sweep.pareto import pareto_figure
-from hat_sim.report.sweep.record import Axis, Cell, Failure, SweepRecord, cells_of, place_of
+from hat_sim.report.sweep.record import Axis, Cell, SweepRecord, cells_of, place_of
 from hat_sim.report.table import Column, table_of
 
 MOST_PAIRS = 3
@@ -33,16 +34,14 @@ def sweep_page(sweep: SweepRecord) -> Page:
         sections.append(Section("What accuracy costs", fronts))
     if cells:
         sections.append(Section("Cells", (_listing(sweep, cells),)))
-    remarks = [*sweep.notes, *_unfinished(sweep)]
     if sweep.failures:
-        sections.append(Section("Failed cells", (_failed(sweep.failures),)))
-        remarks.append(f"{counted(len(sweep.failures), 'cell')} failed; the last table says why.")
+        sections.append(Section("Failed cells", (failed_cells(sweep.failures),)))
     return Page(
         title=sweep.name,
         subtitle=f"Sweep over {', '.join(axis.path for axis in sweep.axes) or 'seeds'}",
         answer=_answer(sweep, cells, varied),
         tiles=_tiles(sweep, cells),
-        remarks=tuple(remarks),
+        remarks=tuple(remarks_on(sweep)),
         diagnosis=(),
         sections=tuple(sections),
         panels=(),
@@ -91,13 +90,6 @@ def _range(sweep: SweepRecord, cells: Sequence[Cell], measure: Measure) -> str:
         f"{measure.title} goes from {low} ({place_of(sweep.axes, least.at)}) to "
         f"{high} ({place_of(sweep.axes, most.at)})"
     )
-
-
-def _unfinished(sweep: SweepRecord) -> Iterator[str]:
-    """What is missing of a sweep that was interrupted."""
-    ended = len({(it.cell, it.unit[1]) for it in sweep.results}) + len(sweep.failures)
-    if ended < sweep.size:
-        yield f"The sweep was interrupted: {ended:,} of {counted(sweep.size, 'cell')} have ended."
 
 
 def _effect(place: int, cells: Sequence[Cell]) -> float:
@@ -160,16 +152,4 @@ def _listing(sweep: SweepRecord, cells: Sequence[Cell]) -> Listing:
         caption=f"{counted(len(cells), 'cell')}, means over targets and seeds, the most accurate first; "
         "a heading sorts.",
         table=table_of(columns, rows, left_out="results.parquet of the sweep has all"),
-    )
-
-
-def _failed(failures: Sequence[Failure]) -> Listing:
-    return Listing(
-        title="What failed",
-        caption=f"{counted(len(failures), 'cell')} without results.",
-        table=table_of(
-            [Column("cell", "cell"), Column("axes", "axes"), Column("error", "error")],
-            [{"cell": it.cell, "axes": it.axes, "error": it.error} for it in failures],
-            left_out="failures.json of the sweep has all",
-        ),
     )

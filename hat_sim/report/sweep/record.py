@@ -19,6 +19,7 @@ from hat_sim.sweep import parameters
 from hat_sim.sweep.folder import FAILURES, HEADER, RESULTS, SCHEMA, SWEEP
 from hat_sim.sweep.parameters import short_names
 
+METHOD = "method"
 _AND = " and "
 LONGEST_TEXT = 48
 """A longer value of an axis is cut, and told from its like by its place."""
@@ -27,7 +28,9 @@ _COLUMNS = (
     "seed",
     "target",
     "accuracy",
+    "macro_f1",
     "accuracy_target_only",
+    "accuracy_best_source",
     "payload_bytes",
     "all_models_bytes",
     "simulated_s",
@@ -61,7 +64,9 @@ class Result:
     at: tuple[Any, ...]
     unit: tuple[str, int]
     accuracy: float
+    macro_f1: float
     alone: float
+    best_source: float
     payload: float
     all_models: float
     seconds: float
@@ -80,9 +85,10 @@ class Failure:
 @dataclass(frozen=True)
 class SweepRecord:
     """A sweep of so many cells, at all their seeds; `notes` are what its reader should know before trusting
-    any figure."""
+    any figure. With a `reference` it compares methods with that one."""
 
     name: str
+    reference: str | None
     notes: Sequence[str]
     size: int
     axes: Sequence[Axis]
@@ -112,7 +118,7 @@ def read_sweep(path: Path) -> SweepRecord:
         described = YAML(typ="safe").load((path / SWEEP).read_text(encoding="utf-8"))
         axes = [_ListedAxis(tuple(it["paths"]), it["values"], it["columns"]) for it in described["axes"]]
         name, notes = str(described["name"]), [str(it) for it in described["notes"]]
-        size = int(described["cells"])
+        size, reference = int(described["cells"]), described.get("reference")
     except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError, ValueError) as error:
         raise files.unreadable(path / SWEEP, error, "name a sweep's folder") from None
     table = files.read_table(
@@ -122,11 +128,20 @@ def read_sweep(path: Path) -> SweepRecord:
     missing = [column for column in wanted if column not in table.column_names]
     if missing and table.num_rows:
         raise files.unreadable(path / RESULTS, f"it has no column {missing[0]}", "sweep again")
+    if reference is not None:
+        reference = _shown_method(axes, reference)
     rows = table.select(wanted).to_pylist() if table.num_rows else []
     results = [_result(row, axes) for row in rows]
     names = short_names([each for axis in axes for each in axis.paths])
     found = [axis.found(names, {it.at[place] for it in results}) for place, axis in enumerate(axes)]
-    return SweepRecord(name, notes, size, found, results, _failures(path))
+    return SweepRecord(name, reference, notes, size, found, results, _failures(path))
+
+
+def _shown_method(axes: Sequence[_ListedAxis], method: str) -> str:
+    """A method as figures name it, given all of it."""
+    [axis] = [axis for axis in axes if axis.paths == (METHOD,)]
+    found = [place for place, [it] in enumerate(axis.settings) if _in_full(it) == method]
+    return axis.text(found[0]) if found else method
 
 
 def cells_of(sweep: SweepRecord) -> list[Cell]:
@@ -174,7 +189,9 @@ def _result(row: Mapping[str, Any], axes: Sequence[_ListedAxis]) -> Result:
         at=tuple(axis.value(row) for axis in axes),
         unit=(row["target"], row["seed"]),
         accuracy=row["accuracy"],
+        macro_f1=row["macro_f1"],
         alone=row["accuracy_target_only"],
+        best_source=row["accuracy_best_source"],
         payload=row["payload_bytes"],
         all_models=row["all_models_bytes"],
         seconds=row["simulated_s"],
@@ -211,10 +228,12 @@ class _ListedAxis:
         if self.is_numeric:
             return values[0]
         place = self.places.get(_key(values))
-        text = _AND.join(map(_in_full, values if place is None else self.settings[place]))
-        if len(text) <= LONGEST_TEXT:
-            return text
-        return f"{text[: LONGEST_TEXT - 8]}... ({0 if place is None else place + 1})"
+        return self.text(place) if place is not None else _AND.join(map(shown, values))
+
+    def text(self, place: int) -> str:
+        """A place in words, cut where they are long."""
+        text = _AND.join(map(_in_full, self.settings[place]))
+        return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 8]}... ({place + 1})"
 
     def found(self, names: Mapping[str, str], values: set[Any]) -> Axis:
         """The axis with the values that results have: numbers by size, words in the order of the sweep."""
