@@ -20,8 +20,8 @@ from benchmarks.machine import ROOT, commit, describe_machine
 from benchmarks.process import HAT_SIM
 from benchmarks.studies import person
 from hat_sim.provenance import code_digest
+from hat_sim.quantities import duration, percent, points, size
 from hat_sim.report.look import ACCENT, BASELINE, PHASES, SERIES, look
-from hat_sim.report.quantities import duration, percent, points, size
 from hat_sim.report.sweep.bands import Band, bands
 from hat_sim.report.sweep.record import Result
 from hat_sim.report.vega import VEGA_LITE

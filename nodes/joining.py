@@ -16,10 +16,14 @@ from nodes.assignments import Joining
 
 @dataclass(frozen=True)
 class Examination:
-    """Test samples (samples, *shape) and labels (samples,), for the observer alone."""
+    """Test samples (samples, *shape) and labels (samples,), for the observer alone.
+
+    `unlabelled_y` (unlabelled,) is what the target does not know of the samples that it has.
+    """
 
     x: NDArray[np.float32]
     y: NDArray[np.int64]
+    unlabelled_y: NDArray[np.int64]
 
 
 def task_and_examination(joining: Joining, domain: Domain) -> tuple[Task, Examination]:
@@ -36,4 +40,4 @@ def task_and_examination(joining: Joining, domain: Domain) -> tuple[Task, Examin
         precision=joining.precision,
         seed=derive_seed(joining.seed, "target", domain.name),
     )
-    return task, Examination(domain.x[split.test], domain.y[split.test])
+    return task, Examination(domain.x[split.test], domain.y[split.test], domain.y[split.unlabelled])

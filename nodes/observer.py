@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hat_sim.learning.export import export
 from hat_sim.learning.training import accuracy_of, logits_of, macro_f1
@@ -23,6 +24,9 @@ def observe(fitted: Fitted, examination: Examination) -> TargetResult:
     """All that is to be known of a finished target: judged on its examination, its model exported."""
     predicted = logits_of(fitted.model, examination.x).argmax(dim=1).numpy()
     exported = export(fitted.model, examination.x)
+    truth = examination.unlabelled_y
+    on_pool = [_share_right(taken, truth) for taken in fitted.fused] or [None] * len(fitted.curve)
+    equally = fitted.fused_equally
     return TargetResult(
         accuracy=float((predicted == examination.y).mean()),
         macro_f1=macro_f1(examination.y, predicted),
@@ -31,11 +35,20 @@ def observe(fitted: Fitted, examination: Examination) -> TargetResult:
         scores=fitted.scores,
         fusion_weights=fitted.weights,
         class_weights=fitted.class_weights,
-        curve=tuple(asdict(row) for row in fitted.curve),
+        curve=tuple(
+            {**asdict(row), "pool_accuracy": right} for row, right in zip(fitted.curve, on_pool, strict=True)
+        ),
+        accuracy_fused=on_pool[-1] if on_pool else None,
+        accuracy_fused_equally=None if equally is None else _share_right(equally, truth),
         notes=fitted.notes,
         weights=exported.weights,
         program=exported.program,
     )
+
+
+def _share_right(taken: NDArray[np.int64], truth: NDArray[np.int64]) -> float | None:
+    """The accuracy of classes (samples,), None without samples."""
+    return float((taken == truth).mean()) if len(truth) else None
 
 
 def accuracy_alone(task: Task, examination: Examination) -> float:

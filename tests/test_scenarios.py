@@ -18,6 +18,16 @@ from hat_sim.sweep.grid import sweep_problems
 FOLDER = Path(__file__).parent.parent / "scenarios"
 WITHOUT_DOWNLOAD = ("generated", "many_targets", "per_device", "shared_fleet")
 WITH_DOWNLOAD = ("hapt", "watch")
+SIGNATURES = (
+    "attention-idle",
+    "false-claim",
+    "filter-idle",
+    "no-gain",
+    "noise-stored",
+    "nothing-injected",
+    "over-filtered",
+    "unstable",
+)
 STUDIES = ("hapt-mix", "hapt-spread", "watch-mix", "watch-spread")
 
 
@@ -56,13 +66,27 @@ def test_four_studies_ship_and_this_file_knows_each():
     assert sorted(it.stem for it in (FOLDER / "studies").iterdir()) == sorted(STUDIES)
 
 
-@pytest.mark.parametrize("scenario", WITHOUT_DOWNLOAD + WITH_DOWNLOAD)
+def test_a_scenario_ships_for_each_signature():
+    assert sorted(it.stem for it in (FOLDER / "diagnosis").iterdir()) == sorted(SIGNATURES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_a_signature_is_found_where_it_is_provoked(signature: str, tmp_path: Path):
+    result = run(f"diagnosis/{signature}", tmp_path / "out")
+    assert signature in [finding["signature"] for finding in result["diagnosis"]]
+
+
+SHIPPED = (*WITHOUT_DOWNLOAD, *WITH_DOWNLOAD, *(f"diagnosis/{it}" for it in SIGNATURES))
+
+
+@pytest.mark.parametrize("scenario", SHIPPED)
 def test_is_sound_and_named_like_its_file(scenario: str):
     document = load_checked(FOLDER / f"{scenario}.yaml")
-    assert document.scenario.name == scenario.replace("_", "-")
+    assert document.scenario.name == scenario.rpartition("/")[2].replace("_", "-")
 
 
-@pytest.mark.parametrize("scenario", WITHOUT_DOWNLOAD + WITH_DOWNLOAD)
+@pytest.mark.parametrize("scenario", SHIPPED)
 def test_starts_with_a_comment_that_says_what_it_shows(scenario: str):
     first, second, *_ = (FOLDER / f"{scenario}.yaml").read_text(encoding="utf-8").splitlines()
     assert first.startswith("# ") and second.startswith("# ")

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from hat_sim.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.compare.paired import Place, Standing, places_of
-from hat_sim.report.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.sweep.record import read_sweep
 
 MOST_PLACES, MOST_LETTERS = 6, 20

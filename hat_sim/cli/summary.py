@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from hat_sim.simulation.run_folder import REPORT
 MOST_TARGETS = 30
 
 
-def print_summary(console: Console, result: dict[str, Any], folder: Path) -> None:
-    """Show a `result.json`: accuracy against target-only, the chosen sources, traffic, time and energy."""
+def print_summary(console: Console, result: dict[str, Any], folder: Path, diagnosis: Sequence[str]) -> None:
+    """Show a `result.json`: accuracy against target-only, the chosen sources, costs, and what looks wrong."""
     console.print(_targets(result))
     console.print(_costs(result))
     for note in sorted({note for target in result["targets"] for note in target["notes"]}):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+    for sentence in diagnosis:
+        console.print(f"diagnosis: {sentence}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"run folder: {folder}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"report: {folder / REPORT}", soft_wrap=True, markup=False, highlight=False)
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hat_sim.errors import told
-from hat_sim.report.quantities import counted, duration, joules, percent, size
+from hat_sim.quantities import counted, duration, joules, percent, size
 from hat_sim.sweep.grid import Cell, in_words, place_of
 from hat_sim.sweep.parameters import short_names
 from hat_sim.sweep.run import SweepRun, Watcher

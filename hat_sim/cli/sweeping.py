@@ -16,7 +16,7 @@ from hat_sim.cli.comparison_display import print_comparison
 from hat_sim.cli.sweep_display import print_cells, watching
 from hat_sim.errors import Problem, UserError
 from hat_sim.preflight import Plan, load_checked
-from hat_sim.report.quantities import counted
+from hat_sim.quantities import counted
 from hat_sim.scenario.axis import Axis
 from hat_sim.simulation.run_folder import REPORT
 from hat_sim.sweep.axes import axes_of

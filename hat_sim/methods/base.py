@@ -72,7 +72,9 @@ class Fitted:
 
     `scores` are those by which sources were ranked, `weights` the mean weight of each in the fusion and
     `class_weights` the same over the samples that the fusion takes for each class, by its index; `notes` say
-    in words what the user should know, such as that no source could be used.
+    in words what the user should know, such as that no source could be used. For the observer alone, `fused`
+    holds after each epoch the class that the fusion takes each unlabelled sample for, `fused_equally` the
+    same at the end with equal weights.
     """
 
     model: Classifier
@@ -83,3 +85,5 @@ class Fitted:
     weights: dict[str, float] = field(default_factory=dict)
     class_weights: dict[str, dict[int, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    fused: tuple[NDArray[np.int64], ...] = ()
+    fused_equally: NDArray[np.int64] | None = None

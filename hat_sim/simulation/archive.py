@@ -13,8 +13,9 @@ from hat_sim.preflight import Plan
 from hat_sim.provenance import code_digest
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.scenario.resolved import resolved_scenario
+from hat_sim.simulation.diagnosis import evidence_of, findings
 from hat_sim.simulation.record import RunRecord, TargetResult
-from hat_sim.simulation.result import Identity, TargetOutcome, result_of
+from hat_sim.simulation.result import Identity, TargetOutcome, result_of, rounded_floats
 from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import trace_events
 
@@ -41,9 +42,12 @@ def finish(
     if models:
         for target, it in record.targets.items():
             folder.write_model(target, it.weights, it.program)
-    folder.write_ledger([row for world in record.worlds for row in world.ledger])
-    folder.write_curves([{"target": name, **row} for name, it in record.targets.items() for row in it.curve])
-    folder.write_fleet([row for fleet in plan.fleets for row in _fleet(fleet, record)])
+    ledger = [row for world in record.worlds for row in world.ledger]
+    curves = [{"target": name, **row} for name, it in record.targets.items() for row in it.curve]
+    fleet = [row for fleet in plan.fleets for row in _fleet(fleet, record)]
+    folder.write_ledger(ledger)
+    folder.write_curves(curves)
+    folder.write_fleet(fleet)
     folder.write_fusion([row for name, it in record.targets.items() for row in _fusion(plan, name, it)])
     folder.write_json(TIMELINE, trace_events(record.worlds))
     folder.write_json(
@@ -59,6 +63,9 @@ def finish(
     )
     outcomes = [_outcome(fleet, record) for fleet in plan.fleets]
     result = result_of(identity_of(plan), outcomes, record.worlds, plan.notes)
+    frames = ((row.target, row.kind, row.sender, row.receiver, row.outcome) for row in ledger)
+    found = findings(evidence_of(result["targets"], fleet, curves, frames))
+    result["diagnosis"] = rounded_floats([it.as_json() for it in found])
     folder.finish(result)
     return result
 
@@ -73,6 +80,8 @@ def _outcome(fleet: Fleet, record: RunRecord) -> TargetOutcome:
         macro_f1=it.macro_f1,
         accuracy_target_only=record.hindsight[name].alone,
         accuracy_best_source=record.hindsight[name].best,
+        accuracy_fused=it.accuracy_fused,
+        accuracy_fused_equally=it.accuracy_fused_equally,
         shortlisted=it.shortlisted,
         selected=it.selected,
         all_models_bytes=record.all_models_bytes[name],

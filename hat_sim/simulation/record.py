@@ -48,7 +48,8 @@ class TargetResult:
     """What is known of a finished target: its verdict on test data, the method's record, the exported model.
 
     `class_weights` holds, for each source that was fused, its mean weight over the samples that the fusion
-    takes for a class, by the class's index.
+    takes for a class, by the class's index. `accuracy_fused` is that of the last fusion on the unlabelled
+    samples, whose labels only the observer knows, and `accuracy_fused_equally` the same with equal weights.
     """
 
     accuracy: float
@@ -59,6 +60,8 @@ class TargetResult:
     fusion_weights: Mapping[str, float]
     class_weights: Mapping[str, Mapping[int, float]]
     curve: tuple[Mapping[str, Any], ...]
+    accuracy_fused: float | None
+    accuracy_fused_equally: float | None
     notes: tuple[str, ...]
     weights: bytes
     program: bytes

@@ -30,6 +30,8 @@ class TargetOutcome:
     selected: tuple[str, ...]
     all_models_bytes: int
     notes: tuple[str, ...]
+    accuracy_fused: float | None = None
+    accuracy_fused_equally: float | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def _target(
         "payload_by_phase": _by_phase(_payload(rows, "phase")),
         "time_by_phase": {phase: ns / NS_PER_S for phase, ns in _by_phase(times.phase_ns).items()},
         "accuracy_best_source": outcome.accuracy_best_source,
+        "accuracy_fused": outcome.accuracy_fused,
+        "accuracy_fused_equally": outcome.accuracy_fused_equally,
     }
 
 

@@ -42,6 +42,7 @@ CURVE_SCHEMA = pa.schema(
         ("mixer_accuracy", pa.float64()),
         ("alpha", pa.float64()),
         ("stored", pa.bool_()),
+        ("pool_accuracy", pa.float64()),
     ]
 )
 FLEET_SCHEMA = pa.schema(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hat_sim.report.quantities import counted, duration, joules, listed, number, percent, points, rate, size
+from hat_sim.quantities import counted, duration, joules, listed, number, percent, points, rate, size
 from hat_sim.report.run.timeline import Bar, merge
 from hat_sim.report.table import Column, table_of
 

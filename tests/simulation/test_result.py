@@ -63,7 +63,8 @@ def test_keys_are_in_the_order_of_the_contract(result: dict[str, Any]) -> None:
     )
     assert " ".join(result["targets"][0]) == (
         "device domain accuracy macro_f1 accuracy_target_only shortlisted selected traffic simulated_s "
-        "energy_j notes all_models_bytes saving payload_by_phase time_by_phase accuracy_best_source"
+        "energy_j notes all_models_bytes saving payload_by_phase time_by_phase accuracy_best_source "
+        "accuracy_fused accuracy_fused_equally"
     )
     assert list(result["targets"][0]["traffic"]) == ["payload_bytes", "wire_bytes", "frames"]
     assert " ".join(result["traffic"]) == (
@@ -113,6 +114,8 @@ def test_a_result_by_hand(result: dict[str, Any]) -> None:
         "payload_by_phase": {"coarse": 15, "fine": 0, "transfer": 300, "train": 0},
         "time_by_phase": {"coarse": 0.5, "fine": 0.0, "transfer": 0.0, "train": 1.5},
         "accuracy_best_source": 0.3,
+        "accuracy_fused": None,
+        "accuracy_fused_equally": None,
     }
     assert (two["simulated_s"], two["energy_j"]) == (3.0, 2.25)
 

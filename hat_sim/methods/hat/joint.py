@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hat_sim.learning.adam import Adam
@@ -67,6 +69,7 @@ class JointTraining:
         everything, labelled = slice(0, len(self.pool.x)), slice(0, len(labels))
         curve: list[CurveRow] = []
         weights = torch.empty(0)
+        taken: list[NDArray[np.int64]] = []
         for epoch in range(self.recipe.epochs):
             alpha = injection_weight(dictionary.accuracy, self.options.threshold)
             for _ in range(self.recipe.steps_per_epoch):
@@ -78,6 +81,7 @@ class JointTraining:
                 student_loss = student.step(dictionary.predictions, alpha)
             with torch.no_grad():
                 fused, weights = mixer(student.representations(everything), everything)
+            taken.append(self._unlabelled(fused))
             stored = dictionary.offer(fused, fused[gate], labels[gate])
             accuracy = float((fused[gate].argmax(dim=1) == labels[gate]).float().mean())
             curve.append(
@@ -92,12 +96,21 @@ class JointTraining:
                 )
             )
             progress(f"epoch {epoch + 1}/{self.recipe.epochs}, mixer {accuracy:.2f}, alpha {alpha:.2f}")
+        with torch.no_grad():
+            equally = mixer.equally(everything)
         return Fitted(
             student.model.eval(),
             curve=tuple(curve),
             weights=self._by_source(weights),
             class_weights=self._by_class(fused.argmax(dim=1), weights),
+            fused=tuple(taken),
+            fused_equally=self._unlabelled(equally),
         )
+
+    def _unlabelled(self, fused: Tensor) -> NDArray[np.int64]:
+        """The class that fused distributions (pool, classes) take each unlabelled sample for."""
+        found: NDArray[np.int64] = fused[len(self.pool.labels) :].argmax(dim=1).numpy()
+        return found
 
     def _by_source(self, weights: Tensor) -> dict[str, float]:
         """The mean of each source's weights (samples, sources)."""

@@ -110,13 +110,29 @@ class AttentionMixer(nn.Module):
         for source, key, outputs in zip(self.sources, self.keys, self.outputs, strict=True):
             features = source.features(rows)
             scores.append((asked * key(features)).sum(dim=1) / self.scale)
-            p = torch.softmax(source.logits(features), dim=1)
-            predictions.append(torch.zeros(len(p), self.known.shape[1]).index_copy(1, outputs, p))
+            predictions.append(self._prediction(source, features, outputs))
         weights = torch.softmax(torch.stack(scores, dim=1) * (0.0 if self.equal else 1.0), dim=1)
-        fused = torch.einsum("ns,snc->nc", weights, torch.stack(predictions))
+        return self._fused(weights, predictions), weights
+
+    def equally(self, rows: slice) -> Tensor:
+        """Fused distributions (rows, classes) of the same sources with equal weights."""
+        predictions = [
+            self._prediction(source, source.features(rows), outputs)
+            for source, outputs in zip(self.sources, self.outputs, strict=True)
+        ]
+        count = len(self.sources)
+        return self._fused(torch.full((len(predictions[0]), count), 1 / count), predictions)
+
+    def _prediction(self, source: AdaptedSource, features: Tensor, outputs: Tensor) -> Tensor:
+        """A source's distributions (rows, classes), 0 for what it does not know."""
+        p = torch.softmax(source.logits(features), dim=1)
+        return torch.zeros(len(p), self.known.shape[1]).index_copy(1, outputs, p)
+
+    def _fused(self, weights: Tensor, predictions: Sequence[Tensor]) -> Tensor:
+        fused = torch.einsum("ns,snc->nc", weights, torch.stack(list(predictions)))
         coverage = weights @ self.known
         fused = fused / coverage.clamp_min(1e-6)
-        return fused / fused.sum(dim=1, keepdim=True), weights
+        return fused / fused.sum(dim=1, keepdim=True)
 
     def loss(self, fused: Tensor, labels: Tensor, anchor: float) -> Tensor:
         """Negative log likelihood of the labels under the mixture, and the anchor of the heads."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import listed, percent, points
 from hat_sim.report.compare.paired import Difference, Place
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ACCENT, BASELINE, SERIES
-from hat_sim.report.quantities import listed, percent, points
 from hat_sim.report.table import Column, table_of
 
 MOST_TARGETS = 60

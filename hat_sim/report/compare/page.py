@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hat_sim.quantities import counted, duration, joules, listed, percent, points, size
 from hat_sim.report.compare.figures import accuracy_figure, difference_figure, target_figure, verdict
 from hat_sim.report.compare.paired import EVERYWHERE, Place, Standing, places_of
 from hat_sim.report.page import Listing, Page, Section, Tile
-from hat_sim.report.quantities import counted, duration, joules, listed, percent, points, size
 from hat_sim.report.sweep.lines import MEASURES, line_figures
 from hat_sim.report.sweep.missing import failed_cells, remarks_on
 from hat_sim.report.sweep.pareto import pareto_figure

@@ -14,9 +14,9 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import counted, listed, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ASKED, CHOSEN, FAILED, FATES, SHORTLISTED, TARGET
-from hat_sim.report.quantities import counted, listed, size
 from hat_sim.report.run.record import Source, TargetRecord
 from hat_sim.report.table import Column, table_of
 

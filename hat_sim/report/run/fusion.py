@@ -7,9 +7,9 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import percent
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import CHOSEN, FATES
-from hat_sim.report.quantities import percent
 from hat_sim.report.run.record import TargetRecord
 from hat_sim.report.run.selection import COLUMNS, MOST_BARS, bars, cut_off, row_of
 from hat_sim.report.table import Column, table_of

@@ -8,9 +8,9 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import counted, number, percent
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ACCENT, SERIES
-from hat_sim.report.quantities import counted, number, percent
 from hat_sim.report.run.record import TargetRecord
 from hat_sim.report.table import Column, Table, table_of
 

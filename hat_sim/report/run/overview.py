@@ -7,9 +7,9 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ACCENT, BASELINE
-from hat_sim.report.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.run.record import RunRecord
 from hat_sim.report.table import Column, table_of
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from hat_sim.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.figure import Figure
 from hat_sim.report.page import Listing, Page, Panel, Section, Tile
-from hat_sim.report.quantities import counted, duration, joules, percent, points, size
-from hat_sim.report.run.diagnosis import diagnosis
 from hat_sim.report.run.fleet import fleet_figure
 from hat_sim.report.run.fusion import class_weight_figure, weight_figure
 from hat_sim.report.run.learning import learning_figures
@@ -14,6 +13,7 @@ from hat_sim.report.run.record import RunRecord, TargetRecord
 from hat_sim.report.run.selection import hindsight_figure, score_figure, source_listing
 from hat_sim.report.run.timeline import timeline_figure
 from hat_sim.report.run.traffic import traffic_figures
+from hat_sim.simulation.diagnosis import sentences
 
 MOST_PANELS = 40
 MOST_SOURCES = 2000
@@ -38,7 +38,7 @@ def run_page(run: RunRecord) -> Page:
         answer=_answer(run),
         tiles=_tiles(run),
         remarks=tuple(remarks),
-        diagnosis=diagnosis(run.targets),
+        diagnosis=sentences(run.findings, len(run.targets)),
         sections=(Section("Accuracy", (accuracy_figure(run),)),) if len(run.targets) > 1 else (),
         panels=tuple(
             Panel(it.name, f"{it.domain} ({it.name})", _sections(it, MOST_SOURCES // len(detailed)))

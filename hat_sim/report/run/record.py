@@ -15,6 +15,7 @@ from hat_sim.errors import UserError
 from hat_sim.protocol.ledger import REFUSED
 from hat_sim.report.look import ASKED, CHOSEN, FAILED, SHORTLISTED
 from hat_sim.simulation.clock import NS_PER_S
+from hat_sim.simulation.diagnosis import Finding, evidence_in, findings
 from hat_sim.simulation.run_folder import RESULT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import NS_PER_US
 
@@ -113,11 +114,12 @@ class TargetRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A finished run; `links` names the access link of each (target, device)."""
+    """A finished run; `links` names the access link of each (target, device), `findings` is its diagnosis."""
 
     result: Mapping[str, Any]
     targets: Sequence[TargetRecord]
     links: Mapping[tuple[str, str], str]
+    findings: Sequence[Finding]
 
 
 def read_run(path: Path) -> RunRecord:
@@ -141,10 +143,11 @@ def read_run(path: Path) -> RunRecord:
             )
             for it in result["targets"]
         ]
+        found = findings(evidence_in(folder))
     except KeyError as error:
         raise UserError(f"{path / RESULT} lacks {error}", hint="run it again") from None
     links = {(target, row["name"]): row["link"] for target, rows in fleets.items() for row in rows}
-    return RunRecord(result, targets, links)
+    return RunRecord(result, targets, links, found)
 
 
 def _target(

@@ -8,10 +8,10 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import counted, duration, number, percent, rate, size, speed
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import FATES, TARGET
 from hat_sim.report.page import Listing
-from hat_sim.report.quantities import counted, duration, number, percent, rate, size, speed
 from hat_sim.report.run.ranks import spearman
 from hat_sim.report.run.record import Source, TargetRecord
 from hat_sim.report.table import Column, table_of

@@ -13,9 +13,9 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import counted, duration, percent, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import PHASES
-from hat_sim.report.quantities import counted, duration, percent, size
 from hat_sim.report.run.record import TargetRecord
 from hat_sim.report.table import Column, table_of
 

@@ -9,9 +9,9 @@ from typing import Any
 import altair as alt
 
 from hat_sim.protocol.ledger import Traffic, traffic_by
+from hat_sim.quantities import percent, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ACCENT, BASELINE
-from hat_sim.report.quantities import percent, size
 from hat_sim.report.run.record import Frame, RunRecord
 from hat_sim.report.table import Column, table_of
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import percent
 from hat_sim.report.figure import Figure, chart_of, rows_of
-from hat_sim.report.quantities import percent
 from hat_sim.report.sweep.coarse import places_of, remark_on
 from hat_sim.report.sweep.record import Axis, Cell, place_of
 from hat_sim.report.table import Column, table_of

@@ -10,9 +10,9 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import duration, joules, percent, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import BASELINE, SERIES
-from hat_sim.report.quantities import duration, joules, percent, size
 from hat_sim.report.sweep.bands import TARGETS, Band, bands
 from hat_sim.report.sweep.coarse import places_of, remark_on
 from hat_sim.report.sweep.record import Axis, Result, SweepRecord

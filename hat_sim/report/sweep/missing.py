@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from hat_sim.quantities import counted
 from hat_sim.report.page import Listing
-from hat_sim.report.quantities import counted
 from hat_sim.report.sweep.record import Failure, SweepRecord
 from hat_sim.report.table import Column, table_of
 

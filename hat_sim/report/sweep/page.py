@@ -8,8 +8,8 @@ from functools import partial
 from itertools import combinations, islice
 from typing import Any
 
+from hat_sim.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.page import Listing, Page, Section, Tile
-from hat_sim.report.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.sweep.heat import heat_figure
 from hat_sim.report.sweep.lines import MEASURES, Measure, line_figures
 from hat_sim.report.sweep.missing import failed_cells, remarks_on

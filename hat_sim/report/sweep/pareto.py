@@ -8,9 +8,9 @@ from typing import Any
 
 import altair as alt
 
+from hat_sim.quantities import counted, percent
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ACCENT, BASELINE
-from hat_sim.report.quantities import counted, percent
 from hat_sim.report.sweep.lines import Measure
 from hat_sim.report.sweep.record import Axis, Cell, place_of
 from hat_sim.report.table import Column, table_of

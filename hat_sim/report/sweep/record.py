@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from hat_sim.report.quantities import number
+from hat_sim.quantities import number
 from hat_sim.simulation import files
 from hat_sim.sweep import parameters
 from hat_sim.sweep.folder import FAILURES, HEADER, RESULTS, SCHEMA, SWEEP
