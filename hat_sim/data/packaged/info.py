@@ -12,16 +12,16 @@ from hat_sim.data.fetch import Archive
 
 @dataclass(frozen=True)
 class PackagedInfo:
-    """A dataset inside of a pinned archive, and how its domains are made from it.
+    """A dataset inside of pinned archives, and how its domains are made from them.
 
-    `version` counts the changes of `prepare`, which turns the archive's member into the domains named
-    in `domains`, in that order. `samples` is the number of samples over all domains. `traps` are the
+    `version` counts the changes of `prepare`, which turns the archives' members, in order, into the domains
+    named in `domains`, in that order. `samples` is the number of samples over all domains. `traps` are the
     sentences that a user has to know before trusting a figure.
     """
 
     name: str
     title: str
-    archive: Archive
+    archives: tuple[Archive, ...]
     version: int
     shape: tuple[int, ...]
     classes: tuple[str, ...]
@@ -30,9 +30,10 @@ class PackagedInfo:
     licence: str
     origin: str
     traps: tuple[str, ...]
-    prepare: Callable[[bytes], Iterator[Domain]]
+    prepare: Callable[..., Iterator[Domain]]
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the pinned content and of the version of its preparation."""
-        return hashlib.sha256(f"{self.name} {self.archive.sha256} {self.version}".encode()).hexdigest()
+        pinned = " ".join(archive.sha256 for archive in self.archives)
+        return hashlib.sha256(f"{self.name} {pinned} {self.version}".encode()).hexdigest()
