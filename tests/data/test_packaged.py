@@ -117,12 +117,14 @@ def test_an_unknown_domain_is_a_key_error(dataset: PackagedDataset) -> None:
 
 
 def test_an_unknown_dataset_names_those_there_are() -> None:
-    with pytest.raises(UserError, match=r"no packaged dataset 'hapd' \(there are hapt, watch, vowel\)"):
+    with pytest.raises(
+        UserError, match=r"no packaged dataset 'hapd' \(there are hapt, watch, vowel, digits\)"
+    ):
         open_packaged("hapd")
 
 
 def test_the_catalogue_agrees_with_itself() -> None:
-    assert list(PACKAGED) == ["hapt", "watch", "vowel"]
+    assert list(PACKAGED) == ["hapt", "watch", "vowel", "digits"]
     for name, info in PACKAGED.items():
         assert info.name == name
         assert len(set(info.domains)) == len(info.domains)
@@ -134,6 +136,7 @@ def test_the_catalogue_agrees_with_itself() -> None:
         "hapt": 30,
         "watch": 20,
         "vowel": 15,
+        "digits": 12,
     }
 
 
