@@ -17,7 +17,7 @@ from hat_sim.sweep.grid import sweep_problems
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 WITHOUT_DOWNLOAD = ("generated", "many_targets", "per_device", "shared_fleet")
-WITH_DOWNLOAD = ("digits", "hapt", "vowel", "watch")
+WITH_DOWNLOAD = ("digits", "hapt", "sentiment", "vowel", "watch")
 SIGNATURES = (
     "attention-idle",
     "false-claim",

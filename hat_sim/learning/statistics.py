@@ -3,7 +3,8 @@
 HaT (arXiv 2412.04060) compares domains by "lightweight statistical features"; which ones is left open
 there, and these are ours: for each channel mean, deviation, minimum, maximum, skewness, kurtosis, root
 mean square and the share of spectral energy in four bands, each taken over a window and averaged over the
-domain, and the deviation of the first two over the domain.
+domain, and the deviation of the first two over the domain. Wide vectors, such as hashed texts, have mean
+and deviation alone: seven figures for each of a thousand features would weigh as much as a small model.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 BANDS = 4
+WIDE = 128
+"""Vectors of more features than this are summarised by two figures a feature."""
 _POINTWISE_FLOP = 14
+_WIDE_FLOP = 4
 
 
 def domain_statistics(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -25,6 +29,8 @@ def domain_statistics(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     signals = _signals(x).astype(np.float64)
     mean, deviation = signals.mean(axis=2), signals.std(axis=2)
+    if x.ndim == 2 and x.shape[1] > WIDE:
+        return np.concatenate([mean, deviation]).ravel().astype(np.float32)
     scale = np.where(deviation > 1e-9, deviation, 1)
     centred = (signals - mean[:, :, None]) / scale[:, :, None]
     moments = [
@@ -50,7 +56,7 @@ def statistics_flop(samples: int, shape: tuple[int, ...]) -> int:
     """Work of `domain_statistics`: the pointwise passes and a real FFT of 2.5 n log2 n."""
     values = samples * prod(shape)
     if len(shape) == 1:
-        return values * _POINTWISE_FLOP
+        return values * (_WIDE_FLOP if shape[0] > WIDE else _POINTWISE_FLOP)
     length = shape[0] if len(shape) == 2 else shape[1] * shape[2]
     return values * (_POINTWISE_FLOP + ceil(2.5 * log2(length)))
 

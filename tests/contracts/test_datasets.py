@@ -126,7 +126,9 @@ def _stretches(windows: np.ndarray, rows: int = 8) -> set[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "fewest"), [("hapt", 36), ("watch", 12), ("vowel", 6), ("digits", 90)])
+@pytest.mark.parametrize(
+    ("name", "fewest"), [("hapt", 36), ("watch", 12), ("vowel", 6), ("digits", 90), ("sentiment", 489)]
+)
 def test_packaged_data_is_as_the_catalogue_says(name: str, fewest: int) -> None:
     dataset = open_packaged(name)
     counts = np.stack(
@@ -144,6 +146,7 @@ def test_packaged_data_is_as_the_catalogue_says(name: str, fewest: int) -> None:
         ("watch", 1, "6b5ceb59ffe4de276d2c6c27a24894ff348cc10379e03968706ed722cc09864b"),
         ("vowel", 1, "79774ff03dec1f37ec5670adfc1c0277a6efe1160d517c8652ed2bbf5925ddb1"),
         ("digits", 1, "7d93bb27c31189f3278d32f6d83e174e9b4ab3473ed4d4c631eea93031f7b307"),
+        ("sentiment", 1, "607a99ea2848c96e6accf52ecac0d83274d6dedbd45ce3a5543a889634f59261"),
     ],
 )
 def test_what_is_prepared_changes_only_with_its_version(name: str, version: int, digest: str) -> None:

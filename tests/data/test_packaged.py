@@ -118,25 +118,26 @@ def test_an_unknown_domain_is_a_key_error(dataset: PackagedDataset) -> None:
 
 def test_an_unknown_dataset_names_those_there_are() -> None:
     with pytest.raises(
-        UserError, match=r"no packaged dataset 'hapd' \(there are hapt, watch, vowel, digits\)"
+        UserError, match=r"no packaged dataset 'hapd' \(there are hapt, watch, vowel, digits, sentiment\)"
     ):
         open_packaged("hapd")
 
 
 def test_the_catalogue_agrees_with_itself() -> None:
-    assert list(PACKAGED) == ["hapt", "watch", "vowel", "digits"]
+    assert list(PACKAGED) == ["hapt", "watch", "vowel", "digits", "sentiment"]
     for name, info in PACKAGED.items():
         assert info.name == name
         assert len(set(info.domains)) == len(info.domains)
         assert len(set(info.classes)) == len(info.classes)
         for archive in info.archives:
-            assert "==" in archive.requirement
+            assert ("==" if archive.registry == "index" else "@") in archive.requirement
             assert len(bytes.fromhex(archive.sha256)) == 32
     assert {name: len(info.domains) for name, info in PACKAGED.items()} == {
         "hapt": 30,
         "watch": 20,
         "vowel": 15,
         "digits": 12,
+        "sentiment": 7,
     }
 
 

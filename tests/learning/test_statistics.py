@@ -13,9 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hat_sim.learning.centroids import centroid_similarity, class_centroids
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
-from hat_sim.learning.statistics import BANDS, domain_statistics, statistics_flop
+from hat_sim.learning.statistics import BANDS, WIDE, domain_statistics, statistics_flop
 
-SHAPES = [(8,), (16, 1), (64, 3), (1, 8, 8), (3, 9, 12)]
+SHAPES = [(8,), (200,), (16, 1), (64, 3), (1, 8, 8), (3, 9, 12)]
 
 
 def noise(shape: tuple[int, ...], samples: int = 12, seed: int = 0) -> np.ndarray:
@@ -59,13 +59,21 @@ def test_skewness_of_one_peak_by_hand() -> None:
     np.testing.assert_allclose(found[[1, 4, 5]], [3**0.5, 2 / 3**0.5, 7 / 3], rtol=1e-6)
 
 
+def test_wide_vectors_have_mean_and_deviation_alone() -> None:
+    x = np.zeros((2, 200), np.float32)
+    x[0, 7] = 6
+    mean, deviation = domain_statistics(x).reshape(2, 200)
+    assert mean[7] == deviation[7] == 3
+    assert np.count_nonzero(mean) == np.count_nonzero(deviation) == 1
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_statistics_are_finite_of_one_length_and_pure(shape: tuple[int, ...]) -> None:
     channels = shape[0] if len(shape) == 3 else shape[-1]
     for samples in (1, 4, 12):
         x = noise(shape, samples)
         found = domain_statistics(x)
-        each = 7 if len(shape) == 1 else 7 + BANDS + 2
+        each = (2 if shape[0] > WIDE else 7) if len(shape) == 1 else 7 + BANDS + 2
         assert found.shape == (each * channels,) and found.dtype == np.float32
         assert np.isfinite(found).all()
         assert np.array_equal(found, domain_statistics(x.copy()))

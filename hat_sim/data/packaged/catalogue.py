@@ -137,6 +137,47 @@ DIGITS = PackagedInfo(
     prepare=partial(_prepare, "digits"),
 )
 
+_VADER = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz!hutto_ICWSM_2014"
+
+SENTIMENT = PackagedInfo(
+    name="sentiment",
+    title="Sentences that praise or blame, from seven places, as hashed n-grams (needs npm)",
+    archives=(
+        Archive(
+            requirement="sentiment@5.0.2",
+            filename="sentiment-5.0.2.tgz",
+            sha256="89302eb03d2005d03b214fe65814bb48adb7d3c42c8ca80bdee6a3ecb7e4480f",
+            members=tuple(f"package/test/fixtures/{name}.json" for name in ("amazon", "imdb", "yelp")),
+            registry="npm",
+        ),
+        Archive(
+            requirement="vaderSentiment==3.3.2",
+            filename="vaderSentiment-3.3.2.tar.gz",
+            sha256="5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+            members=tuple(
+                f"{_VADER}/{name}_GroundTruth.txt"
+                for name in ("tweets", "amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnippets")
+            ),
+        ),
+    ),
+    version=1,
+    shape=(1024,),
+    classes=("negative", "positive"),
+    domains=("amazon", "imdb", "yelp", "tweets", "amazon2", "movies", "nyt"),
+    samples=22_186,
+    licence="MIT (both packages)",
+    origin="Sentiment Labelled Sentences (Kotzias et al. 2015), as npm's sentiment ships them; "
+    "VADER's ground truth (Hutto and Gilbert 2014)",
+    traps=(
+        "Texts that raters find neither good nor bad are left out, which is easier than life.",
+        "Of texts with the same words, in whatever order, the first is kept (amazon's before amazon2's).",
+        "Only amazon2 and nyt say which sentences are of one review or article; elsewhere both may be in "
+        "labels and test.",
+        "A few labels a class say little in 1,024 features: give ten or more.",
+    ),
+    prepare=partial(_prepare, "sentiment"),
+)
+
 PACKAGED: Mapping[str, PackagedInfo] = MappingProxyType(
-    {info.name: info for info in (HAPT, WATCH, VOWEL, DIGITS)}
+    {info.name: info for info in (HAPT, WATCH, VOWEL, DIGITS, SENTIMENT)}
 )
