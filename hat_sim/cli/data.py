@@ -23,11 +23,12 @@ def list_datasets() -> None:
     from hat_sim.data.packaged.catalogue import PACKAGED
 
     table = Table()
-    for column in ("name", "domains", "samples", "shape", "classes", "licence", "what it is"):
-        table.add_column(column)
+    for column in ("name", "domains", "classes", "samples", "shape"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what it is")
     for it in PACKAGED.values():
-        counts = (str(len(it.domains)), f"{it.samples:,}", str(it.shape), str(len(it.classes)))
-        table.add_row(it.name, *counts, it.licence, it.title)
+        counts = (str(len(it.domains)), str(len(it.classes)), f"{it.samples:,}")
+        table.add_row(it.name, *counts, " x ".join(map(str, it.shape)), it.title)
     Console().print(table)
 
 
@@ -39,6 +40,8 @@ def info(name: Name) -> None:
     print(f"origin: {it.origin}")
     print(f"licence: {it.licence}")
     print(f"samples: {it.samples:,} of shape {it.shape}")
+    if it.channels:
+        print(f"channels: {', '.join(it.channels)}")
     print(f"classes: {', '.join(it.classes)}")
     print(f"domains: {', '.join(it.domains)}")
     for trap in it.traps:

@@ -10,6 +10,7 @@ import pytest
 
 from hat_sim.cli import main as entry
 from hat_sim.cli.main import main
+from hat_sim.data.packaged.catalogue import PACKAGED
 from hat_sim.errors import UserError
 
 SCENARIO = """\
@@ -92,6 +93,17 @@ def test_profiles_of_one_kind_can_be_had_as_json(capsys) -> None:
     assert lte["source"]
 
 
+def test_datasets_are_listed_by_whole_names_and_described_with_their_traps(capsys) -> None:
+    assert main(["data", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f" {name} " in listed for name in PACKAGED)
+    for name, info in PACKAGED.items():
+        assert main(["data", "info", name]) == 0
+        described = capsys.readouterr().out
+        assert info.licence in described
+        assert all(f"beware: {trap}\n" in described for trap in info.traps)
+
+
 @pytest.mark.parametrize("arguments", [["bogus"], ["validate"], ["profiles", "phones"], ["schema", "--what"]])
 def test_a_wrong_command_line_ends_with_2(arguments, capsys) -> None:
     assert main(arguments) == 2
@@ -148,13 +160,13 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("verb", ["--help", "validate", "schema", "profiles"])
+@pytest.mark.parametrize("verb", ["--help", "validate", "schema", "profiles", "data list"])
 def test_a_light_verb_imports_nothing_heavy(verb, good) -> None:
     code = (
         "import sys; from hat_sim.cli.main import main; code = main(sys.argv[1:]);"
         "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr); sys.exit(code)"
     )
-    ended = run(code, *([verb, str(good)] if verb == "validate" else [verb]))
+    ended = run(code, *([verb, str(good)] if verb == "validate" else verb.split()))
     assert ended.returncode == 0, ended.stderr
     assert not HEAVY & set(ended.stderr.split())
 

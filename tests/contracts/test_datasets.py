@@ -126,6 +126,18 @@ def _stretches(windows: np.ndarray, rows: int = 8) -> set[bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, info in PACKAGED.items() if info.base])
+def test_a_variant_is_a_part_of_every_sample_of_its_base(name: str) -> None:
+    variant = open_packaged(name)
+    assert variant.info.base is not None
+    whole = open_packaged(variant.info.base.name)
+    places = [whole.info.channels.index(channel) for channel in variant.info.channels]
+    for one, other in ((variant.load(it), whole.load(it)) for it in variant.domains):
+        assert np.array_equal(one.x, other.x[:, :, places])
+        assert np.array_equal(one.y, other.y) and np.array_equal(one.block, other.block)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "fewest"), [("hapt", 36), ("watch", 12), ("vowel", 6), ("digits", 90), ("sentiment", 489)]
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hat_sim.data.packaged import hapt
+from hat_sim.data.packaged.catalogue import HAPT
 from hat_sim.data.packaged.pickles import RefusedPickleError
 from hat_sim.data.splits import split_source, split_target
 
@@ -70,7 +71,7 @@ def recording(bouts: list[tuple[int, int]], first_row: int = 0) -> DataFrame:
     labels = np.concatenate([np.full(length, label) for label, length in bouts])
     rows = first_row + np.arange(len(labels), dtype=np.float64)
     names = [
-        Index(data=np.array(hapt.CHANNELS, object), name=None),
+        Index(data=np.array(HAPT.channels, object), name=None),
         Index(data=np.array(["sequence", "label"], object), name=None),
     ]
     arrays = [

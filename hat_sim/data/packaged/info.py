@@ -16,7 +16,8 @@ class PackagedInfo:
 
     `version` counts the changes of `prepare`, which turns the archives' members, in order, into the domains
     named in `domains`, in that order. `samples` is the number of samples over all domains. `traps` are the
-    sentences that a user has to know before trusting a figure.
+    sentences that a user has to know before trusting a figure. `channels` are the names of a series'
+    channels, where they have any. A variant has some channels of its `base`, and shares all it prepares.
     """
 
     name: str
@@ -31,9 +32,12 @@ class PackagedInfo:
     origin: str
     traps: tuple[str, ...]
     prepare: Callable[..., Iterator[Domain]]
+    channels: tuple[str, ...] = ()
+    base: PackagedInfo | None = None
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the pinned content and of the version of its preparation."""
+        """SHA-256 (hex) of the pinned content, the version of its preparation, and what is taken of it."""
         pinned = " ".join(archive.sha256 for archive in self.archives)
-        return hashlib.sha256(f"{self.name} {pinned} {self.version}".encode()).hexdigest()
+        taken = f" {' '.join(self.channels)}" if self.base else ""
+        return hashlib.sha256(f"{self.name} {pinned} {self.version}{taken}".encode()).hexdigest()

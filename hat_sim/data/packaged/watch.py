@@ -15,7 +15,6 @@ from hat_sim.data.packaged.windows import LabelledBlock, cut, domain_of, windows
 WINDOW, _ = WATCH.shape
 STRIDE = 32
 BLOCK = 288
-CHANNELS = ("ax", "ay", "az", "wx", "wy", "wz")
 SIDES = ("left", "right")
 
 
