@@ -126,6 +126,12 @@ def test_runs(scenario: str, tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("scenario", "chance"), [("vowel", 1 / 11), ("digits", 1 / 10)])
+def test_real_data_are_learned_well_above_chance(scenario: str, chance: float, tmp_path: Path):
+    assert run(scenario, tmp_path / "run")["accuracy"] > 4 * chance
+
+
+@pytest.mark.slow
 def test_per_device_gives_the_same_with_a_process_for_each_device(tmp_path: Path):
     packed = run("per_device", tmp_path / "packed")
     assert run("per_device", tmp_path / "spread", "--hosts", "per-device") == packed
