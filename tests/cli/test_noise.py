@@ -22,7 +22,7 @@ plain = Method(NoOptions, "beside:protocol")
 OURS = re.compile(
     r"""
     \[\ *\d+\.\d\ s(,\ simulated\ \d+\.\d{3}\ s)?\]\ [\w-]+:\ .+   # progress
-    | note:\ .+ | run\ folder:\ .+ | report:\ .+ | tiny\ \(seed.*\)\s* | cost\s* | [┏┃┡│├└].*
+    | (?:note|diagnosis):\ .+ | run\ folder:\ .+ | report:\ .+ | tiny\ \(seed.*\)\s* | cost\s* | [┏┃┡│├└].*
     """,
     re.VERBOSE,
 )
