@@ -1,7 +1,7 @@
 """`python -m benchmarks.gallery`: docs/gallery.md and its pictures, from sweeps that run here.
 
 They answer the paper's question of heterogeneity on two datasets. Cells that were finished before are not run
-again: the sweeps are below `runs/gallery`. No figure of the page is typed by hand.
+again: the sweeps are below `runs/studies`. No figure of the page is typed by hand.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hat_sim.report.vega import VEGA_LITE
 from hat_sim.simulation.run_folder import RunFolder
 from hat_sim.sweep.folder import RESULTS
 
-PAGE, PICTURES, SWEEPS = ROOT / "docs" / "gallery.md", ROOT / "docs" / "gallery", ROOT / "runs" / "gallery"
+PAGE, PICTURES, SWEEPS = ROOT / "docs" / "gallery.md", ROOT / "docs" / "gallery", ROOT / "runs" / "studies"
 DATASETS = ("hapt", "watch")
 COMPUTE, BANDWIDTH = "sources.heterogeneity.compute", "sources.heterogeneity.bandwidth"
 MIX = "sources.architectures"
