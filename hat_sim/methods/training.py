@@ -15,6 +15,9 @@ from hat_sim.seeding import derive_seed
 Teacher = Tensor | Callable[[Student], Tensor]
 """Distributions (pool, classes), or what gives them before each epoch, seeing how far the student is."""
 
+TAUGHT = "aver"
+"""The random stream of a student with a teacher, one for all peers: what they are taught alone differs."""
+
 
 def train_student(
     task: Task, purpose: str, progress: Progress, teacher: Teacher | None = None, alpha: float = 0.0

@@ -51,7 +51,17 @@ def source_of() -> Callable[..., SourceModel]:
     return make_source
 
 
-def exchange(protocol: Generator[Any, Any, Fitted], task: Task, models: tuple[SourceModel, ...]) -> Fitted:
+def run_now(effect: Compute) -> Any:
+    assert effect.flop > 0
+    return effect.run(lambda doing: None)
+
+
+def exchange(
+    protocol: Generator[Any, Any, Fitted],
+    task: Task,
+    models: tuple[SourceModel, ...],
+    compute: Callable[[Compute], Any] = run_now,
+) -> Fitted:
     """What a method leaves that joins these sources and fetches models of them."""
     ask = next(protocol)
     assert isinstance(ask, Ask)
@@ -75,8 +85,8 @@ def exchange(protocol: Generator[Any, Any, Fitted], task: Task, models: tuple[So
         except StopIteration as end:
             fitted: Fitted = end.value
             return fitted
-        assert isinstance(effect, Compute) and effect.flop > 0
-        value = effect.run(lambda doing: None)
+        assert isinstance(effect, Compute)
+        value = compute(effect)
 
 
 @pytest.fixture(scope="session")

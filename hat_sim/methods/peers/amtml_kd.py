@@ -16,7 +16,7 @@ from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.distillation import Models, fetch_all, pool_votes, taught
 from hat_sim.methods.peers.options import AdapterOptions
 from hat_sim.methods.peers.target_only import fall_back
-from hat_sim.methods.training import train_student, weighed
+from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Progress, Protocol
 from hat_sim.seeding import derive_seed
 
@@ -29,7 +29,7 @@ def amtml_kd(task: Task, options: AdapterOptions) -> Protocol[Fitted]:
 
     def fit(progress: Progress) -> Fitted:
         adapter = Adapter(pool_votes(task, models), task, options)
-        fitted = train_student(task, "amtml-kd", progress, adapter.teach, options.alpha)
+        fitted = train_student(task, TAUGHT, progress, adapter.teach, options.alpha)
         return weighed(fitted, [it.name for it in models], adapter.weights, adapter.fused)
 
     return (yield from taught(task, models, fit, _adapter_flop(task, models)))

@@ -11,4 +11,4 @@ from hat_sim.protocol.effects import Protocol
 
 def aver(task: Task, options: DistillationOptions) -> Protocol[Fitted]:
     """w_k(x) = 1 / K for each of K sources."""
-    return distil_weighed(task, "aver", options.alpha, equal_weights)
+    return distil_weighed(task, options.alpha, equal_weights)

@@ -22,7 +22,7 @@ from hat_sim.protocol.effects import Protocol
 def ca_mkd(task: Task, options: DistillationOptions) -> Protocol[Fitted]:
     """w_k(x) as in `confidence_weights`."""
     labels = torch.from_numpy(task.labelled_y)
-    return distil_weighed(task, "ca-mkd", options.alpha, lambda votes: confidence_weights(votes, labels))
+    return distil_weighed(task, options.alpha, lambda votes: confidence_weights(votes, labels))
 
 
 def confidence_weights(votes: Votes, labels: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.distillation import Models, fetch_all, forward_flop, taught
 from hat_sim.methods.peers.options import DecisionOptions
 from hat_sim.methods.peers.target_only import fall_back
-from hat_sim.methods.training import train_student, weighed
+from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Progress, Protocol
 from hat_sim.seeding import derive_seed
 
@@ -37,7 +37,7 @@ def decision(task: Task, options: DecisionOptions) -> Protocol[Fitted]:
             _, said = sources.ask(slice(None))
             weights = sources.weights.expand(len(said.log_p), -1)
             teacher = torch.softmax(consensus(said, weights), dim=1)
-        fitted = train_student(task, "decision", progress, teacher, options.alpha)
+        fitted = train_student(task, TAUGHT, progress, teacher, options.alpha)
         return weighed(fitted, [it.name for it in models], weights, teacher)
 
     return (yield from taught(task, models, fit, _adaptation_flop(task, models)))

@@ -34,7 +34,6 @@ def distill_weighted(task: Task, options: SimilarityOptions) -> Protocol[Fitted]
     weights = similarity_weights([scores[source.name] for source in models], options.power)
     fitted = yield from distil(
         task,
-        "distill-weighted",
         options.alpha,
         models,
         lambda votes: weights.expand(len(votes.log_p), -1),

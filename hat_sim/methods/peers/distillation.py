@@ -17,7 +17,7 @@ from hat_sim.learning.source_model import SourceModel
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.exchange import fetch_models, join
 from hat_sim.methods.peers.target_only import fall_back
-from hat_sim.methods.training import train_student, weighed
+from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Compute, Progress, Protocol
 
 Models = tuple[SourceModel, ...]
@@ -30,7 +30,7 @@ def fetch_all(task: Task) -> Protocol[Models]:
     return (yield from fetch_models(task, (yield from join(task))))
 
 
-def distil_weighed(task: Task, purpose: str, alpha: float, weigh: Weigh) -> Protocol[Fitted]:
+def distil_weighed(task: Task, alpha: float, weigh: Weigh) -> Protocol[Fitted]:
     """CE on the labels + alpha KL(sum_k w_k(x) p_k(x) || p(x)), every source's model downloaded.
 
     For weights that add up to the same for each sample its gradient is that of sum_k w_k KL(p_k || p).
@@ -38,17 +38,17 @@ def distil_weighed(task: Task, purpose: str, alpha: float, weigh: Weigh) -> Prot
     models = yield from fetch_all(task)
     if not models:
         return (yield from fall_back(task))
-    return (yield from distil(task, purpose, alpha, models, weigh))
+    return (yield from distil(task, alpha, models, weigh))
 
 
-def distil(task: Task, purpose: str, alpha: float, models: Models, weigh: Weigh) -> Protocol[Fitted]:
+def distil(task: Task, alpha: float, models: Models, weigh: Weigh) -> Protocol[Fitted]:
     """The same with models that are here already."""
 
     def fit(progress: Progress) -> Fitted:
         votes = pool_votes(task, models)
         weights = normalised(weigh(votes))
         teacher = mixture(votes, weights)
-        fitted = train_student(task, purpose, progress, teacher, alpha)
+        fitted = train_student(task, TAUGHT, progress, teacher, alpha)
         return weighed(fitted, [it.name for it in models], weights, teacher)
 
     return (yield from taught(task, models, fit))

@@ -17,7 +17,7 @@ from hat_sim.protocol.effects import Protocol
 
 def ebkd(task: Task, options: DistillationOptions) -> Protocol[Fitted]:
     """w_k(x) as in `entropy_weights`; they add up to K - 1 for each sample."""
-    return distil_weighed(task, "ebkd", options.alpha, entropy_weights)
+    return distil_weighed(task, options.alpha, entropy_weights)
 
 
 def entropy_weights(votes: Votes) -> Tensor:

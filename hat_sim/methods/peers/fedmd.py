@@ -18,7 +18,7 @@ from hat_sim.methods.exchange import Opinion, fetch_opinions, join
 from hat_sim.methods.peers.distillation import distillation_flop
 from hat_sim.methods.peers.options import DistillationOptions
 from hat_sim.methods.peers.target_only import fall_back
-from hat_sim.methods.training import train_student
+from hat_sim.methods.training import TAUGHT, train_student
 from hat_sim.protocol.effects import Compute, Progress, Protocol
 
 
@@ -30,7 +30,7 @@ def fedmd(task: Task, options: DistillationOptions) -> Protocol[Fitted]:
 
     def fit(progress: Progress) -> Fitted:
         teacher = mean_logits(tuple(opinions.values()), len(task.classes))
-        return train_student(task, "fedmd", progress, teacher, options.alpha)
+        return train_student(task, TAUGHT, progress, teacher, options.alpha)
 
     fitted: Fitted = yield Compute("train", "distillation", distillation_flop(task), fit)
     return replace(fitted, shortlisted=tuple(opinions), selected=tuple(opinions))

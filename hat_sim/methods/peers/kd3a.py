@@ -16,7 +16,7 @@ from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.distillation import fetch_all, pool_votes, taught
 from hat_sim.methods.peers.options import VoteOptions
 from hat_sim.methods.peers.target_only import fall_back
-from hat_sim.methods.training import train_student
+from hat_sim.methods.training import TAUGHT, train_student
 from hat_sim.protocol.effects import Progress, Protocol
 
 NOBODY_IS_SURE = "no source was sure of any sample: the target learned alone"
@@ -30,7 +30,7 @@ def kd3a(task: Task, options: VoteOptions) -> Protocol[Fitted]:
 
     def fit(progress: Progress) -> Fitted:
         teacher = knowledge_vote(pool_votes(task, models), options.gate)
-        fitted = train_student(task, "kd3a", progress, teacher, options.alpha)
+        fitted = train_student(task, TAUGHT, progress, teacher, options.alpha)
         return fitted if teacher.any() else replace(fitted, notes=(NOBODY_IS_SURE,))
 
     return (yield from taught(task, models, fit))

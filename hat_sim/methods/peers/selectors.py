@@ -58,7 +58,7 @@ def select(task: Task, options: SelectorOptions, score: Score) -> Protocol[Fitte
     scores = yield from score_sources(task, models, score)
     ranked = tuple(sorted(models, key=lambda it: (-scores[it.name], -it.accuracy, it.name)))
     if options.then == "aver":
-        fitted = yield from distil(task, "aver", options.alpha, ranked[: options.top], equal_weights)
+        fitted = yield from distil(task, options.alpha, ranked[: options.top], equal_weights)
     elif able := able_to_tune(task, ranked):
         fitted = yield from tune(task, options, able[0])
     else:
