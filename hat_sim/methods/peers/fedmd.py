@@ -2,7 +2,7 @@
 
 No model moves, so architectures need not be told. What moves are the target's own samples, the labelled ones
 without their labels: the one method here that shares data, where FedMD itself has a public dataset. One round
-of its exchange, since sources do not train any more.
+of its exchange, since sources do not train any more. Samples are sent in the precision of weights.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ class AdapterOptions(DistillationOptions):
 
     learning_rate: Positive = 0.01
     """Learning rate of Adam, for theta and W."""
-    penalty: NotNegative = 1e-3
-    """Weight of the squares of theta and W."""
+    penalty: NotNegative = 0.1
+    """Weight of the squares of theta and W, that of the authors' code."""
 
 
 class DecisionOptions(DistillationOptions):
