@@ -19,7 +19,8 @@ from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
 from hat_sim.learning.source_model import packed
 from hat_sim.learning.statistics import domain_statistics, statistics_flop
-from hat_sim.protocol.codec import decode, encode
+from hat_sim.learning.training import logits_of
+from hat_sim.protocol.codec import REQUEST_LIMIT, decode, encode
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import (
     CentroidRequest,
@@ -33,12 +34,15 @@ from hat_sim.protocol.messages import (
     ModelRequest,
     ModelTransfer,
     Precision,
+    Predictions,
+    PredictRequest,
     SummaryRequest,
     Welcome,
 )
 from hat_sim.protocol.steps import Answer, Parcel
+from hat_sim.protocol.weights import unpack
 
-LARGEST_REQUEST = 1024 * 1024
+MOST_LOGIT = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Source:
     def answer(self, frame: bytes) -> Answer:
         """The answer to a request; what cannot be read or served is answered by an `ErrorReply`."""
         try:
-            message, flop = self._serve(decode(frame, limit=LARGEST_REQUEST))
+            message, flop = self._serve(decode(frame, limit=REQUEST_LIMIT))
             reply = encode(message)
         except ProtocolError as error:
             refusal = encode(ErrorReply.of(error.fault, error.detail))
@@ -97,6 +101,8 @@ class Source:
                 return self._encoder(request)
             case ModelRequest():
                 return self._model(request), 0
+            case PredictRequest():
+                return self._predictions(request)
             case _:
                 raise ProtocolError(Fault.UNEXPECTED, f"a source is not asked {request.kind!r}")
 
@@ -158,6 +164,21 @@ class Source:
             weights=packed(module, request.precision),
             accuracy=knowledge.accuracy,
         )
+
+    def _predictions(self, request: PredictRequest) -> tuple[Predictions, int]:
+        """What the model says of samples that it is sent, of the classes that both sides know."""
+        knowledge = self._knowledge
+        of = knowledge.model.description
+        shared = self._shared(request.classes)
+        if request.samples[0].ndim == 0 or len(request.samples[0]) == 0:
+            raise ProtocolError(Fault.SHAPE, "no samples to predict")
+        [samples] = unpack(request.samples, [(len(request.samples[0]), *of.shape)])
+        logits = logits_of(knowledge.model, samples)[:, [knowledge.known.index(label) for label in shared]]
+        message = Predictions(
+            classes=knowledge.names(shared),
+            logits=logits.clamp(-MOST_LOGIT, MOST_LOGIT).numpy().astype(np.float16),
+        )
+        return message, len(samples) * of.forward_flop
 
     def _shared(self, classes: Sequence[str]) -> tuple[int, ...]:
         """Indices of the classes that the task and this source share; ProtocolError if there is none."""

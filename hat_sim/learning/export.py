@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from hat_sim.errors import InternalError
 from hat_sim.learning.models import Classifier
@@ -31,13 +31,13 @@ class Exported:
     program: bytes
 
 
-def export(model: Classifier, samples: NDArray[np.float32]) -> Exported:
+def export(model: nn.Module, samples: NDArray[np.float32]) -> Exported:
     """Both forms of a model; InternalError unless the program gives the model's own logits on `samples`.
 
     A pure function of its arguments, whatever this process has exported before.
     """
     model = model.eval()
-    origin = json.dumps({"architecture": model.description.name, "shape": model.description.shape})
+    origin = json.dumps({"architecture": _architecture(model), "shape": samples.shape[1:]})
     tensors = {name: it.contiguous() for name, it in model.state_dict().items()}
     weights = save(tensors, {"hat_sim": origin})  # one entry: safetensors shuffles several
     inputs = torch.from_numpy(np.array(samples))
@@ -50,7 +50,12 @@ def export(model: Classifier, samples: NDArray[np.float32]) -> Exported:
     return Exported(weights, program)
 
 
-def _program(model: Classifier, example: Tensor) -> bytes:
+def _architecture(model: nn.Module) -> str:
+    """The name in the catalogue or, of what is not one classifier, that of its class."""
+    return model.description.name if isinstance(model, Classifier) else type(model).__name__
+
+
+def _program(model: nn.Module, example: Tensor) -> bytes:
     """The traced model as an archive that tells nothing of the process that made it.
 
     torch tells apart classes of one name by numbers, which it goes on counting from one program to the next.

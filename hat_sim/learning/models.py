@@ -116,7 +116,7 @@ class Classifier(nn.Module):
 def build(description: Description, seed: int) -> Classifier:
     """A fresh classifier whose weights depend on `seed` alone."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone: the other call looks for devices
         return Classifier(description)
 
 

@@ -53,16 +53,17 @@ class Student:
         """One update; `teacher` is (pool, classes), the loss before the update is returned.
 
         A class that the teacher gives to no sample is one that no source knows: of it the labels alone tell.
+        Of a sample whose row is 0 the teacher says nothing.
         """
         self.model.train()
         rows = self._draw(len(self._labels), self.recipe.labelled_batch)
         x, target = self._mix(self._inputs[rows], self._labels[rows])
         loss = nn.functional.cross_entropy(self._logits(x), target)
-        if teacher is not None and alpha > 0:
+        if teacher is not None and alpha > 0 and teacher.any():
             rows = self._draw(len(self._inputs), self.recipe.pool_batch)
             told = teacher.any(dim=0)
             sharp = teacher[rows][:, told] ** self.recipe.sharpening
-            x, target = self._mix(self._inputs[rows], sharp / sharp.sum(dim=1, keepdim=True))
+            x, target = self._mix(self._inputs[rows], sharp / sharp.sum(dim=1, keepdim=True).clamp_min(1e-30))
             log_p = nn.functional.log_softmax(self._logits(x)[:, told], dim=1)
             loss = loss + alpha * nn.functional.kl_div(log_p, target, reduction="batchmean")
         self._optimizer.zero_grad(set_to_none=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from hat_sim.learning.architectures import Description
-from hat_sim.learning.models import Classifier
 from hat_sim.learning.recipes import StudentRecipe
 from hat_sim.learning.student import Pool
 from hat_sim.protocol.messages import Precision
@@ -70,6 +70,7 @@ class CurveRow:
 class Fitted:
     """What a method leaves on the target: a model, and the record of how it came to be.
 
+    `model` maps (batch, *shape) to logits (batch, classes), and is one that torch can trace.
     `scores` are those by which sources were ranked, `weights` the mean weight of each in the fusion and
     `class_weights` the same over the samples that the fusion takes for each class, by its index; `notes` say
     in words what the user should know, such as that no source could be used. For the observer alone, `fused`
@@ -77,7 +78,7 @@ class Fitted:
     same at the end with equal weights.
     """
 
-    model: Classifier
+    model: nn.Module
     shortlisted: tuple[str, ...] = ()
     selected: tuple[str, ...] = ()
     curve: tuple[CurveRow, ...] = ()

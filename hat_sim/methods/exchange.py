@@ -1,14 +1,37 @@
-"""The exchanges with sources that every method shares: joining, and fetching models."""
+"""The exchanges with sources that methods share: joining, fetching models, and having samples predicted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from hat_sim.learning.models import Classifier
-from hat_sim.learning.source_model import SourceModel, class_indices, description_of, empty_model, fill
+from hat_sim.learning.source_model import (
+    SourceModel,
+    class_indices,
+    description_of,
+    empty_model,
+    fill,
+    shaped,
+)
 from hat_sim.methods.base import Task
+from hat_sim.protocol.codec import REQUEST_LIMIT
 from hat_sim.protocol.effects import Ask, Protocol, Replies
-from hat_sim.protocol.messages import Join, ModelRequest, ModelTransfer, Welcome
+from hat_sim.protocol.errors import Fault, ProtocolError
+from hat_sim.protocol.messages import (
+    Join,
+    ModelRequest,
+    ModelTransfer,
+    Predictions,
+    PredictRequest,
+    Welcome,
+)
+from hat_sim.protocol.weights import pack
 
 
 def join(task: Task) -> Protocol[tuple[str, ...]]:
@@ -32,6 +55,49 @@ def fetch_heads(
     request = ModelRequest(part="head", precision=task.precision)
     replies: Replies = yield Ask("transfer", dict.fromkeys(chosen, request))
     return receive(task, replies, encoders)
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a source says of samples: logits (samples, outputs), the outputs being these target classes."""
+
+    classes: tuple[int, ...]
+    logits: Tensor
+
+    def followed_by(self, other: Opinion) -> Opinion:
+        """The same source's opinion of these samples and of others."""
+        if other.classes != self.classes:
+            raise ProtocolError(Fault.FIELD, "other classes than before")
+        return Opinion(self.classes, torch.cat([self.logits, other.logits]))
+
+
+def fetch_opinions(task: Task, chosen: Sequence[str]) -> Protocol[dict[str, Opinion]]:
+    """What the chosen sources say of all the target's samples, which are sent to them; no model moves.
+
+    The samples go in parts of half of what a source reads at once, and a source that leaves one part
+    unanswered is left out.
+    """
+    samples = task.samples
+    heard: dict[str, Opinion] = {}
+    asked = tuple(chosen)
+    for part in np.array_split(samples, ceil(2 * samples.nbytes / REQUEST_LIMIT)):
+        request = PredictRequest(classes=task.classes, samples=pack([part], task.precision))
+        replies: Replies = yield Ask("transfer", dict.fromkeys(asked, request))
+        heard = opinions(task, replies, len(part), heard)
+        asked = tuple(heard)
+    return heard
+
+
+def opinions(task: Task, replies: Replies, rows: int, before: Mapping[str, Opinion]) -> dict[str, Opinion]:
+    """The opinions in these replies about `rows` samples, each after what the source said `before`."""
+
+    def opinion_of(name: str, reply: Predictions) -> Opinion:
+        classes = class_indices(reply.classes, task.classes)
+        logits = shaped(reply.logits, (rows, len(classes))).astype(np.float32)
+        opinion = Opinion(classes, torch.from_numpy(logits))
+        return before[name].followed_by(opinion) if name in before else opinion
+
+    return replies.made(Predictions, opinion_of)
 
 
 def receive(task: Task, replies: Replies, encoders: Mapping[str, Classifier]) -> tuple[SourceModel, ...]:

@@ -11,8 +11,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hat_sim.methods.hat.options import HatOptions
-from hat_sim.methods.peers.options import AverOptions, FineTuneOptions, NoOptions
+from hat_sim.methods.hat.options import FusionOptions, HatOptions, RandomOptions
+from hat_sim.methods.peers.options import (
+    AdapterOptions,
+    DecisionOptions,
+    DistillationOptions,
+    FineTuneOptions,
+    NoOptions,
+    SelectorOptions,
+    SimilarityOptions,
+    StackingOptions,
+    VoteOptions,
+)
 
 
 @dataclass(frozen=True)
@@ -34,11 +44,30 @@ class Method:
         return function
 
 
+_HAT = "hat_sim.methods.hat"
+_PEERS = "hat_sim.methods.peers"
+
 METHODS: Mapping[str, Method] = {
-    "hat": Method(HatOptions, "hat_sim.methods.hat.protocol:hat"),
-    "target-only": Method(NoOptions, "hat_sim.methods.peers.target_only:target_only"),
-    "fine-tune": Method(FineTuneOptions, "hat_sim.methods.peers.fine_tune:fine_tune"),
-    "aver": Method(AverOptions, "hat_sim.methods.peers.aver:aver"),
+    "hat": Method(HatOptions, f"{_HAT}.protocol:hat"),
+    "target-only": Method(NoOptions, f"{_PEERS}.target_only:target_only"),
+    "fine-tune": Method(FineTuneOptions, f"{_PEERS}.fine_tune:fine_tune"),
+    "ensemble": Method(NoOptions, f"{_PEERS}.ensemble:ensemble"),
+    "stacking": Method(StackingOptions, f"{_PEERS}.ensemble:stacking"),
+    "aver": Method(DistillationOptions, f"{_PEERS}.aver:aver"),
+    "ebkd": Method(DistillationOptions, f"{_PEERS}.ebkd:ebkd"),
+    "ca-mkd": Method(DistillationOptions, f"{_PEERS}.ca_mkd:ca_mkd"),
+    "amtml-kd": Method(AdapterOptions, f"{_PEERS}.amtml_kd:amtml_kd"),
+    "distill-nearest": Method(DistillationOptions, f"{_PEERS}.distill_similar:distill_nearest"),
+    "distill-weighted": Method(SimilarityOptions, f"{_PEERS}.distill_similar:distill_weighted"),
+    "decision": Method(DecisionOptions, f"{_PEERS}.decision:decision"),
+    "kd3a": Method(VoteOptions, f"{_PEERS}.kd3a:kd3a"),
+    "fedmd": Method(DistillationOptions, f"{_PEERS}.fedmd:fedmd"),
+    "logme": Method(SelectorOptions, f"{_PEERS}.selectors:logme"),
+    "leep": Method(SelectorOptions, f"{_PEERS}.selectors:leep"),
+    "parc": Method(SelectorOptions, f"{_PEERS}.selectors:parc"),
+    "knn": Method(SelectorOptions, f"{_PEERS}.selectors:knn"),
+    "random": Method(RandomOptions, f"{_HAT}.controls:random_sources"),
+    "all-sources": Method(FusionOptions, f"{_HAT}.controls:all_sources"),
 }
 
 

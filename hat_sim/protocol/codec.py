@@ -23,6 +23,8 @@ from hat_sim.protocol.messages import MESSAGES, Message
 
 VERSION = 1
 FRAME_LIMIT = 256 * 1024 * 1024
+REQUEST_LIMIT = 1024 * 1024
+"""Bytes of the longest frame that a source reads; whoever asks more asks in parts."""
 _TENSOR = 1
 _MOST_AXES = 8
 _DTYPES = {0: "<f4", 1: "<f2", 2: "|i1", 3: "<i8", 4: "<i4", 5: "|u1"}

@@ -2,8 +2,8 @@
 
 A target asks, a source answers: `Join` is answered by `Welcome`, `SummaryRequest` by `DomainSummary`,
 `CentroidRequest` by `Centroids`, `EncoderRequest` by `EncoderTransfer`, `ModelRequest` by `ModelTransfer`,
-and anything that cannot be answered by `ErrorReply`. A source keeps no state between requests, so each
-request carries whatever its answer depends on.
+`PredictRequest` by `Predictions`, and anything that cannot be answered by `ErrorReply`. A source keeps no
+state between requests, so each request carries whatever its answer depends on.
 """
 
 from __future__ import annotations
@@ -116,6 +116,25 @@ class ModelTransfer(Message):
     accuracy: Fraction
 
 
+class PredictRequest(Message):
+    """Asks what the source's model says of the target's own samples, which leave the target for it.
+
+    `samples` are (samples, *shape) as weights of some precision travel: int8 is followed by its scales.
+    """
+
+    kind = "predict_request"
+    classes: Names
+    samples: Annotated[tuple[Array, ...], Field(min_length=1, max_length=2)]
+
+
+class Predictions(Message):
+    """Logits of the samples asked about, float16 of shape (samples, classes)."""
+
+    kind = "predictions"
+    classes: Names
+    logits: Array
+
+
 class ErrorReply(Message):
     """The request was refused, with the typed reason."""
 
@@ -141,6 +160,8 @@ MESSAGES: dict[str, type[Message]] = {
         EncoderTransfer,
         ModelRequest,
         ModelTransfer,
+        PredictRequest,
+        Predictions,
         ErrorReply,
     )
 }

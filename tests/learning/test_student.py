@@ -140,3 +140,20 @@ def test_mixup_mixes_inputs_and_targets_in_one_share_of_at_least_a_half() -> Non
     assert (x.max(dim=1).values >= 0.5).all()
     assert (x[torch.arange(32), pool.labels] >= 0.5).all(), "the larger share is the sample's own"
     assert (x.max(dim=1).values < 1).any()
+
+
+def test_of_a_sample_whose_row_is_zero_the_teacher_says_nothing(pool: Pool, teacher: torch.Tensor) -> None:
+    """The divergence is over the others, divided by the whole batch."""
+    student = Student(DESCRIPTION, pool, PLAIN, seed=0)
+    silent = teacher.clone()
+    silent[5:] = 0
+    with torch.no_grad():
+        log_p = torch.log_softmax(student.model.eval()(pool.x), dim=1)
+    cross_entropy = -log_p[torch.arange(6), pool.labels].mean()
+    divergence = (teacher * (teacher.log() - log_p)).sum(dim=1)[:5].sum() / 20
+    assert student.step(silent, 0.7) == pytest.approx(float(cross_entropy + 0.7 * divergence), rel=1e-5)
+
+
+def test_a_teacher_that_says_nothing_at_all_is_none(pool: Pool, teacher: torch.Tensor) -> None:
+    one, other = (Student(DESCRIPTION, pool, PLAIN, seed=0) for _ in range(2))
+    assert losses(one, torch.zeros_like(teacher), 1.0, steps=3) == losses(other, None, 0.0, steps=3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from hat_sim.learning.architectures import describe
 from hat_sim.learning.models import build
 from hat_sim.learning.recipes import StudentRecipe
-from hat_sim.learning.source_model import SourceModel
-from hat_sim.methods.base import Task
+from hat_sim.learning.source_model import SourceModel, packed
+from hat_sim.methods.base import Fitted, Task
+from hat_sim.protocol.effects import Ask, Compute, Replies
+from hat_sim.protocol.messages import ModelTransfer, Welcome
 
 SHAPE = (6,)
 CLASSES = ("walk", "run", "rest")
@@ -46,3 +49,46 @@ def task_with() -> Callable[..., Task]:
 @pytest.fixture(scope="session")
 def source_of() -> Callable[..., SourceModel]:
     return make_source
+
+
+def run_now(effect: Compute) -> Any:
+    assert effect.flop > 0
+    return effect.run(lambda doing: None)
+
+
+def exchange(
+    protocol: Generator[Any, Any, Fitted],
+    task: Task,
+    models: tuple[SourceModel, ...],
+    compute: Callable[[Compute], Any] = run_now,
+) -> Fitted:
+    """What a method leaves that joins these sources and fetches models of them."""
+    ask = next(protocol)
+    assert isinstance(ask, Ask)
+    ask = protocol.send(Replies({model.name: Welcome(architecture="", classes=()) for model in models}))
+    assert isinstance(ask, Ask)
+    transfers = {
+        model.name: ModelTransfer(
+            part="model",
+            architecture="mlp-small",
+            classes=tuple(task.classes[label] for label in model.classes),
+            weights=packed(model.model, "fp32"),
+            accuracy=model.accuracy,
+        )
+        for model in models
+        if model.name in ask.requests
+    }
+    value: Any = Replies(dict(transfers))
+    while True:
+        try:
+            effect = protocol.send(value)
+        except StopIteration as end:
+            fitted: Fitted = end.value
+            return fitted
+        assert isinstance(effect, Compute)
+        value = compute(effect)
+
+
+@pytest.fixture(scope="session")
+def exchanged() -> Callable[..., Fitted]:
+    return exchange

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,20 @@ import torch
 
 from hat_sim.learning.source_model import SourceModel, packed
 from hat_sim.methods.base import Task
-from hat_sim.methods.exchange import fetch_heads, fetch_models, join
+from hat_sim.methods.exchange import fetch_heads, fetch_models, fetch_opinions, join
+from hat_sim.protocol.codec import REQUEST_LIMIT, encode
 from hat_sim.protocol.effects import Ask, Replies
 from hat_sim.protocol.errors import Fault
-from hat_sim.protocol.messages import Join, Message, ModelRequest, ModelTransfer, SummaryRequest, Welcome
+from hat_sim.protocol.messages import (
+    Join,
+    Message,
+    ModelRequest,
+    ModelTransfer,
+    Predictions,
+    PredictRequest,
+    SummaryRequest,
+    Welcome,
+)
 
 WELCOME = Welcome(architecture="mlp-small", classes=("walk",))
 
@@ -101,3 +112,63 @@ def test_a_head_completes_the_encoder_that_came_before(
     assert ask.requests == {"one": ModelRequest(part="head", precision="fp32")}
     x = torch.randn(4, 6)
     assert torch.equal(model.model(x), source.model(x))
+
+
+def predicted(rows: int, value: float = 1.0, classes: tuple[str, ...] = ("rest", "walk")) -> Predictions:
+    return Predictions(classes=classes, logits=np.full((rows, len(classes)), value, np.float16))
+
+
+def test_opinions_are_asked_about_all_samples_and_name_the_targets_classes(
+    task_with: Callable[..., Task],
+) -> None:
+    task = task_with()
+    ask, heard = answered(fetch_opinions(task, ("one", "two")), Replies({"two": predicted(18, 0.5)}))
+    assert ask.phase == "transfer" and list(ask.requests) == ["one", "two"]
+    request = ask.requests["one"]
+    assert isinstance(request, PredictRequest) and request.classes == task.classes
+    [samples] = request.samples
+    assert np.array_equal(samples, task.samples)
+    assert list(heard) == ["two"] and heard["two"].classes == (2, 0)
+    assert torch.equal(heard["two"].logits, torch.full((18, 2), 0.5))
+
+
+def test_many_samples_are_asked_about_in_parts_that_a_source_reads(task_with: Callable[..., Task]) -> None:
+    """Who leaves one part unanswered, or answers it for other classes, is left out."""
+    task = replace(task_with(), unlabelled_x=np.zeros((60_000, 6), np.float32))
+    protocol = fetch_opinions(task, ("one", "two", "odd"))
+    ask, rows, heard = next(protocol), [], None
+    while heard is None:
+        [samples] = ask.requests["one"].samples
+        assert len(encode(ask.requests["one"])) <= REQUEST_LIMIT
+        rows.append(len(samples))
+        replies = {"one": predicted(len(samples), len(rows))}
+        if len(rows) == 1:
+            replies |= {"two": predicted(len(samples)), "odd": predicted(len(samples))}
+        if len(rows) == 2:
+            assert list(ask.requests) == ["one", "two", "odd"]
+            replies |= {"odd": predicted(len(samples), classes=("walk", "rest"))}
+        try:
+            ask = protocol.send(Replies(replies))
+            assert len(rows) < 2 or list(ask.requests) == ["one"]
+        except StopIteration as end:
+            heard = end.value
+    assert sum(rows) == 60_006 and len(rows) == 3
+    assert list(heard) == ["one"]
+    assert np.array_equal(heard["one"].logits[:, 0], np.repeat([1.0, 2.0, 3.0], rows))
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        (predicted(17), Fault.SHAPE),
+        (predicted(18, classes=("walk", "swim")), Fault.FIELD),
+        (predicted(18, classes=()), Fault.FIELD),
+        (WELCOME, Fault.UNEXPECTED),
+    ],
+)
+def test_an_opinion_that_does_not_fit_is_left_out_with_its_fault(
+    task_with: Callable[..., Task], reply: Message, fault: Fault
+) -> None:
+    replies = Replies({"one": predicted(18), "odd": reply})
+    _, heard = answered(fetch_opinions(task_with(), ("one", "odd")), replies)
+    assert list(heard) == ["one"] and replies.failures["odd"].fault == fault

@@ -10,18 +10,24 @@ import pytest
 import torch
 
 from hat_sim.learning.budget import student_flop
-from hat_sim.learning.source_model import SourceModel, packed, widened
+from hat_sim.learning.fusion import equal_weights, mixture, votes_of
+from hat_sim.learning.source_model import SourceModel, widened
 from hat_sim.learning.student import Student
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.peers.aver import aver, mean_vote
+from hat_sim.methods.peers.aver import aver
 from hat_sim.methods.peers.fine_tune import fine_tune
-from hat_sim.methods.peers.options import AverOptions, FineTuneOptions, NoOptions
+from hat_sim.methods.peers.options import DistillationOptions, FineTuneOptions, NoOptions
 from hat_sim.methods.peers.target_only import target_only
 from hat_sim.methods.training import train_student
-from hat_sim.protocol.effects import Ask, Compute, Replies
-from hat_sim.protocol.messages import ModelTransfer, Welcome
+from hat_sim.protocol.effects import Compute
 from hat_sim.seeding import derive_seed
+
+
+def mean_vote(models: tuple[SourceModel, ...], task: Task) -> torch.Tensor:
+    """The mean distribution (pool, classes) of sources that know all classes."""
+    votes = votes_of(models, torch.from_numpy(task.samples), 3)
+    return mixture(votes, equal_weights(votes))
 
 
 def always(source: SourceModel, p: list[float]) -> SourceModel:
@@ -43,22 +49,6 @@ def finished(protocol: Generator[Any, Any, Fitted]) -> tuple[list[Compute], Fitt
         assert isinstance(effect, Compute)
         work.append(effect)
         value = effect.run(lambda doing: None)
-
-
-def test_a_mean_vote_is_the_mean_over_those_that_know_a_class(source_of: Callable[..., SourceModel]) -> None:
-    """.8, .2 of classes 0, 1 and .4, .6 of classes 1, 2: .8, (.2 + .4) / 2, .6, normalised by 1.7."""
-    sources = (always(source_of("one", (0, 1)), [0.8, 0.2]), always(source_of("two", (1, 2)), [0.4, 0.6]))
-    found = mean_vote(sources, torch.zeros(2, 6), 3)
-    torch.testing.assert_close(found, torch.tensor([[0.8, 0.3, 0.6]] * 2) / 1.7)
-
-
-def test_a_mean_vote_of_sources_that_know_all_is_the_plain_mean(
-    source_of: Callable[..., SourceModel],
-) -> None:
-    sources = tuple(source_of(name, (0, 1, 2), seed) for seed, name in enumerate(("one", "two", "three")))
-    x = torch.randn(5, 6)
-    plain = torch.stack([source.model(x).softmax(dim=1) for source in sources]).mean(dim=0)
-    torch.testing.assert_close(mean_vote(sources, x, 3), plain.detach())
 
 
 def test_a_widened_model_answers_in_the_targets_classes(source_of: Callable[..., SourceModel]) -> None:
@@ -93,52 +83,25 @@ def test_a_student_of_one_class_only_still_has_all_outputs(task_with: Callable[.
     assert fitted.model(torch.zeros(1, 6)).shape == (1, 3)
 
 
-@pytest.mark.parametrize("p", [[0.5, 0.5], [0.9, 0.1]])
-def test_mean_votes_are_distributions_also_where_no_source_knows_a_class(
-    source_of: Callable[..., SourceModel], p: list[float]
-) -> None:
-    found = mean_vote((always(source_of("one", (0, 2)), p),), torch.zeros(1, 6), 3)
-    torch.testing.assert_close(found, torch.tensor([[p[0], 0, p[1]]]))
-
-
 def certain(source: SourceModel, label: int, p: float) -> SourceModel:
     """The source with a head that gives this class this probability whatever it sees."""
     return always(source, [p if k == label else (1 - p) / 2 for k in range(3)])
 
 
-def tuned(task: Task, models: tuple[SourceModel, ...], **options: Any) -> Fitted:
-    return exchanged(fine_tune(task, FineTuneOptions(**options)), task, models)
+@pytest.fixture
+def tuned(exchanged: Callable[..., Fitted]) -> Callable[..., Fitted]:
+    """What fine-tuning leaves with these models."""
 
+    def tuned(task: Task, models: tuple[SourceModel, ...], **options: Any) -> Fitted:
+        return exchanged(fine_tune(task, FineTuneOptions(**options)), task, models)
 
-def exchanged(protocol: Generator[Any, Any, Fitted], task: Task, models: tuple[SourceModel, ...]) -> Fitted:
-    """What a method leaves that joins these sources and fetches all of their models."""
-    ask = next(protocol)
-    assert isinstance(ask, Ask)
-    ask = protocol.send(Replies({model.name: Welcome(architecture="", classes=()) for model in models}))
-    assert isinstance(ask, Ask) and list(ask.requests) == [model.name for model in models]
-    transfers = {
-        model.name: ModelTransfer(
-            part="model",
-            architecture="mlp-small",
-            classes=tuple(task.classes[label] for label in model.classes),
-            weights=packed(model.model, "fp32"),
-            accuracy=0.5,
-        )
-        for model in models
-    }
-    value: Any = Replies(dict(transfers))
-    while True:
-        try:
-            effect = protocol.send(value)
-        except StopIteration as end:
-            fitted: Fitted = end.value
-            return fitted
-        assert isinstance(effect, Compute) and effect.flop > 0
-        value = effect.run(lambda doing: None)
+    return tuned
 
 
 def test_the_source_that_tells_most_labels_is_tuned(
-    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+    task_with: Callable[..., Task],
+    source_of: Callable[..., SourceModel],
+    tuned: Callable[..., Fitted],
 ) -> None:
     """Of labels 0, 0, 0, 1 the source that says 0 tells three, the other one, however sure it is."""
     task = task_with(labels=(0, 0, 0, 1))
@@ -153,7 +116,9 @@ def test_the_source_that_tells_most_labels_is_tuned(
 
 
 def test_equally_right_sources_are_told_apart_by_likelihood(
-    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+    task_with: Callable[..., Task],
+    source_of: Callable[..., SourceModel],
+    tuned: Callable[..., Fitted],
 ) -> None:
     """Both say 0. Of labels 0, 1, 1, 1 the less sure one is less wrong; of 0, 0 the other one is right."""
     models = (certain(source_of("b", (0, 1, 2)), 0, 0.5), certain(source_of("a", (0, 1, 2)), 0, 0.8))
@@ -162,7 +127,9 @@ def test_equally_right_sources_are_told_apart_by_likelihood(
 
 
 def test_a_source_that_misses_a_label_of_the_target_is_not_tuned(
-    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+    task_with: Callable[..., Task],
+    source_of: Callable[..., SourceModel],
+    tuned: Callable[..., Fitted],
 ) -> None:
     models = (source_of("part", (0, 1)), source_of("whole", (2, 1, 0)))
     assert tuned(task_with(), models).shortlisted == ("whole",)
@@ -171,7 +138,9 @@ def test_a_source_that_misses_a_label_of_the_target_is_not_tuned(
 
 
 def test_tuning_fits_the_labels_step_by_step(
-    task_with: Callable[..., Task], source_of: Callable[..., SourceModel]
+    task_with: Callable[..., Task],
+    source_of: Callable[..., SourceModel],
+    tuned: Callable[..., Fitted],
 ) -> None:
     fitted = tuned(task_with(), (source_of("one", (2, 0, 1)),), steps=40, learning_rate=0.01)
     assert [row.epoch for row in fitted.curve] == list(range(40))
@@ -188,7 +157,7 @@ def test_aver_gives_its_student_the_mean_vote_with_weight_alpha(
 ) -> None:
     """The plain twin: a student of the same seed, stepped by hand."""
     task, models = task_with(), (source_of("one", (0, 1, 2), 1), source_of("two", (0, 1, 2), 2))
-    teacher = mean_vote(models, torch.from_numpy(task.samples), 3)
+    teacher = mean_vote(models, task)
     fitted = train_student(task, "aver", lambda doing: None, teacher, 0.7)
     plain = Student(task.description, task.pool, task.recipe, derive_seed(task.seed, "aver"))
     losses = [plain.step(teacher, 0.7) for _ in range(4)]
@@ -198,11 +167,14 @@ def test_aver_gives_its_student_the_mean_vote_with_weight_alpha(
 
 @pytest.mark.parametrize("alpha", [0.0, 0.7])
 def test_aver_is_a_student_taught_by_every_source(
-    task_with: Callable[..., Task], source_of: Callable[..., SourceModel], alpha: float
+    task_with: Callable[..., Task],
+    source_of: Callable[..., SourceModel],
+    alpha: float,
+    exchanged: Callable[..., Fitted],
 ) -> None:
     task, models = task_with(), (source_of("one", (0, 1, 2), 1), source_of("two", (0, 1, 2), 2))
-    fitted = exchanged(aver(task, AverOptions(alpha=alpha)), task, models)
-    teacher = mean_vote(models, torch.from_numpy(task.samples), 3)
+    fitted = exchanged(aver(task, DistillationOptions(alpha=alpha)), task, models)
+    teacher = mean_vote(models, task)
     twin = train_student(task, "aver", lambda doing: None, teacher, alpha)
     assert all(map(torch.equal, fitted.model.state_dict().values(), twin.model.state_dict().values()))
     assert fitted.selected == fitted.shortlisted == ("one", "two")

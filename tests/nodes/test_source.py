@@ -17,8 +17,8 @@ from hat_sim.learning.models import load_weights
 from hat_sim.learning.reference import reference_features, standardise_features
 from hat_sim.learning.source_model import empty_model, fill, narrowed
 from hat_sim.learning.statistics import domain_statistics, statistics_flop
-from hat_sim.learning.training import accuracy_of
-from hat_sim.protocol.codec import decode, encode
+from hat_sim.learning.training import accuracy_of, logits_of
+from hat_sim.protocol.codec import REQUEST_LIMIT, decode, encode
 from hat_sim.protocol.errors import Fault
 from hat_sim.protocol.messages import (
     CentroidRequest,
@@ -32,16 +32,20 @@ from hat_sim.protocol.messages import (
     ModelRequest,
     ModelTransfer,
     Precision,
+    Predictions,
+    PredictRequest,
     SummaryRequest,
     Welcome,
 )
 from hat_sim.protocol.steps import Answer
+from hat_sim.protocol.weights import pack
 from nodes.assignments import Lesson, Trained
 from nodes.host import Host, train
-from nodes.source import LARGEST_REQUEST, Knowledge, Source
+from nodes.source import Knowledge, Source
 
 CLASSES = ("walk", "run", "rest", "fall")
 JOIN = Join(input_shape=(16, 2), classes=CLASSES)
+SAMPLES = np.random.default_rng(1).normal(size=(7, 16, 2)).astype(np.float32)
 REQUESTS: tuple[Message, ...] = (
     JOIN,
     SummaryRequest(),
@@ -49,6 +53,7 @@ REQUESTS: tuple[Message, ...] = (
     EncoderRequest(precision="int8", classes=CLASSES),
     ModelRequest(part="model", precision="fp32"),
     ModelRequest(part="head", precision="fp16"),
+    PredictRequest(classes=CLASSES, samples=(SAMPLES,)),
 )
 
 
@@ -120,13 +125,14 @@ def test_devices_of_one_domain_and_architecture_give_one_answer(host: Devices) -
         "encoder",
         "model",
         "model",
+        "predictions",
     ]
 
 
 def test_work_is_declared_for_what_has_to_be_computed(host: Devices, load: Callable[[str], Domain]) -> None:
-    """Statistics and centroids are work; a greeting and a model that lies ready are none."""
+    """Statistics, centroids and predictions are work; a greeting and a model that lies ready are none."""
     answers = host.answer([("one", encode(request)) for request in REQUESTS])
-    assert [answer.flop > 0 for answer in answers] == [False, True, True, True, False, False]
+    assert [answer.flop > 0 for answer in answers] == [False, True, True, True, False, False, True]
     samples = len(split_source(load("home"), 0).train)
     assert answers[1].flop == statistics_flop(samples, (16, 2))
 
@@ -146,6 +152,16 @@ def test_a_welcome_names_what_both_sides_know(host: Devices) -> None:
         (CentroidRequest(seed=0, width=16, classes=("swim",)), Fault.NOT_ELIGIBLE, "shares no class"),
         (CentroidRequest(seed=0, width=7, classes=CLASSES), Fault.FIELD, "of width 7"),
         (EncoderRequest(precision="fp32", classes=()), Fault.NOT_ELIGIBLE, "shares no class"),
+        (PredictRequest(classes=("swim",), samples=(SAMPLES,)), Fault.NOT_ELIGIBLE, "shares no class"),
+        (PredictRequest(classes=CLASSES, samples=(SAMPLES[:0],)), Fault.SHAPE, "no samples"),
+        (PredictRequest(classes=CLASSES, samples=(np.zeros((), np.float32),)), Fault.SHAPE, "no samples"),
+        (
+            PredictRequest(classes=CLASSES, samples=(SAMPLES[:, :8],)),
+            Fault.SHAPE,
+            r"\(7, 16, 2\) is expected",
+        ),
+        (PredictRequest(classes=CLASSES, samples=(SAMPLES, SAMPLES)), Fault.SHAPE, "1 tensors more"),
+        (PredictRequest(classes=CLASSES, samples=(SAMPLES.astype(np.int64),)), Fault.TENSOR, "as int64"),
         (Welcome(architecture="gru", classes=()), Fault.UNEXPECTED, "a source is not asked 'welcome'"),
     ],
 )
@@ -159,10 +175,10 @@ def test_what_cannot_be_served_is_refused_with_its_reason(
     assert re.search(detail, reply.detail)
 
 
-@pytest.mark.parametrize("frame", [b"", b"noise", encode(JOIN)[:-1], b"\x00" * (LARGEST_REQUEST + 1)])
+@pytest.mark.parametrize("frame", [b"", b"noise", encode(JOIN)[:-1], b"\x00" * (REQUEST_LIMIT + 1)])
 def test_a_request_that_cannot_be_read_is_refused(host: Devices, frame: bytes) -> None:
     (answer,) = host.answer([("one", frame)])
-    expected = Fault.OVERSIZED if len(frame) > LARGEST_REQUEST else Fault.MALFORMED
+    expected = Fault.OVERSIZED if len(frame) > REQUEST_LIMIT else Fault.MALFORMED
     assert answer.refused == expected
     assert answer.parcel.kind == "error"
 
@@ -222,13 +238,34 @@ def test_a_model_gives_the_receiver_the_sources_predictions(
     assert accuracy == trained(of).accuracy == whole.accuracy == encoder.accuracy == head.accuracy
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_predictions_are_the_models_logits_of_the_samples_sent(
+    host: Devices,
+    trained: Callable[[Lesson], Trained],
+    lesson: Callable[..., Lesson],
+    precision: Precision,
+) -> None:
+    """Of the classes asked for that it knows, in its order; near to them where samples are rounded."""
+    model = empty_model(lesson("home").description)
+    load_weights(model, trained(lesson("home")).weights)
+    request = PredictRequest(classes=("rest", "swim", "walk"), samples=pack([SAMPLES], precision))
+    reply = ask(host, "one", request)
+    assert isinstance(reply, Predictions) and reply.classes == ("walk", "rest")
+    assert reply.logits.dtype == np.float16
+    plain = logits_of(model, SAMPLES)[:, [0, 2]].numpy()
+    np.testing.assert_allclose(reply.logits, plain, atol=0.2 if precision == "int8" else 0.02)
+    (answer,) = host.answer([("one", encode(request))])
+    assert answer.flop == 7 * lesson("home").description.forward_flop
+
+
 def test_a_source_says_nothing_of_a_class_that_it_never_saw(host: Devices) -> None:
     """Neither a centroid, nor an output of its model, whole or in parts: no silent probability of zero."""
     whole = ask(host, "careful", ModelRequest(part="model", precision="fp32"))
     head = ask(host, "careful", ModelRequest(part="head", precision="fp32"))
     encoder = ask(host, "careful", EncoderRequest(precision="fp32", classes=CLASSES))
     centroids = ask(host, "careful", CentroidRequest(seed=5, width=16, classes=CLASSES))
-    for reply in (whole, head, encoder, centroids):
+    predictions = ask(host, "careful", PredictRequest(classes=CLASSES, samples=(SAMPLES,)))
+    for reply in (whole, head, encoder, centroids, predictions):
         assert reply.classes == ("walk", "run", "rest")  # type: ignore[attr-defined]
     assert isinstance(whole, ModelTransfer) and isinstance(head, ModelTransfer)
     assert whole.weights[-1].shape == head.weights[-1].shape == (3,)

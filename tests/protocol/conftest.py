@@ -18,6 +18,8 @@ from hat_sim.protocol.messages import (
     Message,
     ModelRequest,
     ModelTransfer,
+    Predictions,
+    PredictRequest,
     SummaryRequest,
     Welcome,
 )
@@ -64,6 +66,8 @@ def _messages() -> st.SearchStrategy[Message]:
         st.builds(
             ModelTransfer, part=part, architecture=name, classes=names, weights=weights, accuracy=fraction
         ),
+        st.builds(PredictRequest, classes=names, samples=st.lists(array, min_size=1, max_size=2).map(tuple)),
+        st.builds(Predictions, classes=names, logits=array),
         st.builds(ErrorReply, fault=name, detail=name),
     )
 

@@ -24,7 +24,8 @@ from hat_sim.learning.student import Pool, Student
 from hat_sim.methods.base import CurveRow, Fitted
 from hat_sim.methods.hat.injection import KnowledgeDictionary, injection_weight
 from hat_sim.methods.hat.mixer import AdaptedSource, AttentionMixer
-from hat_sim.methods.hat.options import HatOptions
+from hat_sim.methods.hat.options import FusionOptions
+from hat_sim.methods.training import weighed
 from hat_sim.protocol.effects import Progress
 from hat_sim.seeding import derive_seed
 
@@ -36,7 +37,7 @@ class JointTraining:
     description: Description
     pool: Pool
     sources: Sequence[SourceModel]
-    options: HatOptions
+    options: FusionOptions
     recipe: StudentRecipe
     seed: int
 
@@ -98,31 +99,18 @@ class JointTraining:
             progress(f"epoch {epoch + 1}/{self.recipe.epochs}, mixer {accuracy:.2f}, alpha {alpha:.2f}")
         with torch.no_grad():
             equally = mixer.equally(everything)
-        return Fitted(
+        fitted = Fitted(
             student.model.eval(),
             curve=tuple(curve),
-            weights=self._by_source(weights),
-            class_weights=self._by_class(fused.argmax(dim=1), weights),
             fused=tuple(taken),
             fused_equally=self._unlabelled(equally),
         )
+        return weighed(fitted, [source.name for source in self.sources], weights, fused)
 
     def _unlabelled(self, fused: Tensor) -> NDArray[np.int64]:
         """The class that fused distributions (pool, classes) take each unlabelled sample for."""
         found: NDArray[np.int64] = fused[len(self.pool.labels) :].argmax(dim=1).numpy()
         return found
-
-    def _by_source(self, weights: Tensor) -> dict[str, float]:
-        """The mean of each source's weights (samples, sources)."""
-        return {it.name: float(mean) for it, mean in zip(self.sources, weights.mean(dim=0), strict=True)}
-
-    def _by_class(self, taken_for: Tensor, weights: Tensor) -> dict[str, dict[int, float]]:
-        """The same over the samples of each class that `taken_for` (samples,) names."""
-        means = {it: self._by_source(weights[taken_for == it]) for it in set(taken_for.tolist())}
-        return {
-            source.name: {label: mean[source.name] for label, mean in means.items()}
-            for source in self.sources
-        }
 
     def _mixer(self) -> AttentionMixer:
         adapted = [AdaptedSource(s, self.pool.x, self.options.unfrozen_blocks) for s in self.sources]

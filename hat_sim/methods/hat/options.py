@@ -1,4 +1,4 @@
-"""Every setting of HaT, each with its range; the defaults are those of `scenarios/hapt.yaml`."""
+"""The settings of HaT and its controls, with ranges; the defaults are those of `scenarios/hapt.yaml`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hat_sim.scenario.names import refuse
 Positive = Annotated[float, Field(gt=0)]
 
 
-class HatOptions(BaseModel):
-    """HaT as described in arXiv 2412.04060, where it is open by the formulas marked as ours."""
+class SelectionOptions(BaseModel):
+    """How HaT chooses sources."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -28,6 +28,21 @@ class HatOptions(BaseModel):
     """The space of the class centroids: a shared random encoder, or each source's own."""
     reference_width: Annotated[int, Field(ge=2, le=4096, multiple_of=2)] = 128
     """Features of the reference encoder."""
+
+    @model_validator(mode="after")
+    def _a_floor_has_a_scale(self) -> Self:
+        if self.eta_means == "floor" and self.similarity == "euclidean":
+            raise refuse(
+                "a floor between 0 and 1 means nothing to a negative distance", "cosine or correlation"
+            )
+        return self
+
+
+class FusionOptions(BaseModel):
+    """How HaT fuses the sources it has, and distils them."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
     attention: Literal["attention", "equal"] = "attention"
     """Weights learned for each sample, or equal ones as a control."""
     attention_width: Annotated[int, Field(ge=1)] = 16
@@ -45,10 +60,13 @@ class HatOptions(BaseModel):
     mixer_learning_rate: Positive = 0.02
     """Learning rate of the mixer's optimizer."""
 
-    @model_validator(mode="after")
-    def _a_floor_has_a_scale(self) -> Self:
-        if self.eta_means == "floor" and self.similarity == "euclidean":
-            raise refuse(
-                "a floor between 0 and 1 means nothing to a negative distance", "cosine or correlation"
-            )
-        return self
+
+class HatOptions(FusionOptions, SelectionOptions):
+    """HaT as described in arXiv 2412.04060, where it is open by the formulas marked as ours."""
+
+
+class RandomOptions(FusionOptions):
+    """HaT with a random choice in place of selection."""
+
+    top: Annotated[int, Field(ge=1)] = 3
+    """N_p: how many sources are drawn and fetched."""

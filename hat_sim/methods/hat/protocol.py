@@ -24,8 +24,8 @@ from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.exchange import fetch_heads, fetch_models, join
 from hat_sim.methods.hat import coarse, fine
 from hat_sim.methods.hat.joint import JointTraining
-from hat_sim.methods.hat.options import HatOptions
-from hat_sim.methods.peers.target_only import train_alone
+from hat_sim.methods.hat.options import FusionOptions, HatOptions
+from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
 from hat_sim.protocol.messages import (
     CentroidRequest,
@@ -50,14 +50,8 @@ def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
         ranking, encoders = yield from rank_in_encoder_space(task, shortlist)
         chosen = fine.best(ranking, options.top)
         models = yield from fetch_heads(task, chosen, encoders)
-    models = tuple(model for model in models if set(model.classes) & set(task.own_classes))
-    if models:
-        fitted = yield from train_jointly(task, options, models)
-    else:
-        fitted = yield from train_alone(task)
-        fitted = replace(fitted, notes=("no source could be used: the target learned alone",))
-    selected = tuple(model.name for model in models)
-    return replace(fitted, shortlisted=shortlist, selected=selected, scores=ranking)
+    fitted = yield from train_jointly(task, options, models)
+    return replace(fitted, shortlisted=shortlist, scores=ranking)
 
 
 def select_coarsely(task: Task, options: HatOptions, joined: tuple[str, ...]) -> Protocol[tuple[str, ...]]:
@@ -121,13 +115,17 @@ def rank_in_encoder_space(
     return fine.scores(candidates, task.own_class_names), encoders
 
 
-def train_jointly(task: Task, options: HatOptions, models: tuple[SourceModel, ...]) -> Protocol[Fitted]:
-    """The mixer, the dictionary and the student, on the target."""
+def train_jointly(task: Task, options: FusionOptions, models: tuple[SourceModel, ...]) -> Protocol[Fitted]:
+    """The mixer, the dictionary and the student, on the target, with what models know any labelled class."""
+    models = tuple(model for model in models if set(model.classes) & set(task.own_classes))
+    if not models:
+        return (yield from fall_back(task))
     training = JointTraining(
         task.description, task.pool, models, options, task.recipe, derive_seed(task.seed, "joint training")
     )
     fitted: Fitted = yield Compute("train", "joint training", training.flop(), training)
-    return fitted
+    names = tuple(model.name for model in models)
+    return replace(fitted, shortlisted=names, selected=names)
 
 
 def _encoder(task: Task, transfer: EncoderTransfer) -> Classifier:

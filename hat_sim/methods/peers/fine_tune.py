@@ -14,10 +14,12 @@ from hat_sim.learning.adam import Adam
 from hat_sim.learning.source_model import SourceModel, widened
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import CurveRow, Fitted, Task
-from hat_sim.methods.exchange import fetch_models, join
+from hat_sim.methods.peers.distillation import Models, fetch_all, forward_flop
 from hat_sim.methods.peers.options import FineTuneOptions
-from hat_sim.methods.peers.target_only import train_alone
+from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.protocol.effects import Compute, Progress, Protocol
+
+NOBODY_KNOWS_ALL = "no source knows all classes"
 
 
 def fine_tune(task: Task, options: FineTuneOptions) -> Protocol[Fitted]:
@@ -25,20 +27,27 @@ def fine_tune(task: Task, options: FineTuneOptions) -> Protocol[Fitted]:
 
     A source has to know every labelled class. Equal accuracies are told apart by likelihood.
     """
-    joined = yield from join(task)
-    models = yield from fetch_models(task, joined)
-    able = tuple(source for source in models if set(task.own_classes) <= set(source.classes))
+    able = able_to_tune(task, (yield from fetch_all(task)))
     if not able:
-        alone = yield from train_alone(task)
-        return replace(alone, notes=("no source knows all classes: the target learned alone",))
-    labelled = len(task.labelled_y)
-    flop = labelled * sum(source.model.description.forward_flop for source in able)
+        return (yield from fall_back(task, NOBODY_KNOWS_ALL))
+    flop = len(task.labelled_y) * forward_flop(able)
     scores = yield Compute("train", "try the sources", flop, lambda _: _scores(task, able))
     best = max(able, key=lambda source: (scores[source.name], source.name))
-    flop = options.steps * labelled * best.model.description.training_flop
-    fitted: Fitted = yield Compute("train", "fine-tuning", flop, lambda p: _tune(task, options, best, p))
+    fitted = yield from tune(task, options, best)
     names = tuple(source.name for source in able)
-    return replace(fitted, shortlisted=names, selected=(best.name,), scores=scores)
+    return replace(fitted, shortlisted=names, scores=scores)
+
+
+def able_to_tune(task: Task, models: Models) -> Models:
+    """The sources that know every labelled class."""
+    return tuple(source for source in models if set(task.own_classes) <= set(source.classes))
+
+
+def tune(task: Task, options: FineTuneOptions, source: SourceModel) -> Protocol[Fitted]:
+    """One source that is able to, tuned on the labels."""
+    flop = options.steps * len(task.labelled_y) * source.model.description.training_flop
+    fitted: Fitted = yield Compute("train", "fine-tuning", flop, lambda p: _tune(task, options, source, p))
+    return replace(fitted, selected=(source.name,))
 
 
 def _outputs(task: Task, source: SourceModel) -> Tensor:
@@ -46,7 +55,7 @@ def _outputs(task: Task, source: SourceModel) -> Tensor:
     return torch.tensor([source.classes.index(int(label)) for label in task.labelled_y])
 
 
-def _scores(task: Task, models: tuple[SourceModel, ...]) -> dict[str, float]:
+def _scores(task: Task, models: Models) -> dict[str, float]:
     """Accuracy on the labels plus at most half of a sample's worth of mean likelihood."""
     found = {}
     for source in models:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hat_sim.learning.budget import student_flop
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.options import NoOptions
@@ -15,10 +17,16 @@ def target_only(task: Task, options: NoOptions) -> Protocol[Fitted]:
 
 
 def train_alone(task: Task) -> Protocol[Fitted]:
-    """The student trained without a teacher, as a part that other protocols fall back on."""
+    """The student trained without a teacher."""
     labelled, pool = len(task.labelled_y), len(task.samples)
     flop = student_flop(task.description, labelled, pool, task.recipe, distils=False)
     fitted: Fitted = yield Compute(
         "train", "training alone", flop, lambda progress: train_student(task, "target only", progress)
     )
     return fitted
+
+
+def fall_back(task: Task, why: str = "no source could be used") -> Protocol[Fitted]:
+    """What is left to a protocol that finds no source: the student alone, and a note that says why."""
+    fitted = yield from train_alone(task)
+    return replace(fitted, notes=(f"{why}: the target learned alone",))
