@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, RandomOptions
+from hat_sim.methods.hat_plus.options import HatPlusOptions, SpreadOptions
 from hat_sim.methods.peers.options import (
     AdapterOptions,
     DecisionOptions,
@@ -45,10 +46,13 @@ class Method:
 
 
 _HAT = "hat_sim.methods.hat"
+_HAT_PLUS = "hat_sim.methods.hat_plus"
 _PEERS = "hat_sim.methods.peers"
 
 METHODS: Mapping[str, Method] = {
     "hat": Method(HatOptions, f"{_HAT}.protocol:hat"),
+    "hat-plus": Method(HatPlusOptions, f"{_HAT_PLUS}.protocol:hat_plus"),
+    "self-taught": Method(SpreadOptions, f"{_HAT_PLUS}.protocol:self_taught"),
     "target-only": Method(NoOptions, f"{_PEERS}.target_only:target_only"),
     "fine-tune": Method(FineTuneOptions, f"{_PEERS}.fine_tune:fine_tune"),
     "ensemble": Method(NoOptions, f"{_PEERS}.ensemble:ensemble"),

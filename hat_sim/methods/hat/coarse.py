@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from hat_sim.methods.hat.options import HatOptions
+from hat_sim.methods.hat.options import SelectionOptions
 
 STANDARDISED_CLIP = 5.0
 
@@ -39,7 +39,7 @@ def similarities(
     return dict(zip(others, map(float, values), strict=True))
 
 
-def shortlist(similarity: Mapping[str, float], options: HatOptions) -> tuple[str, ...]:
+def shortlist(similarity: Mapping[str, float], options: SelectionOptions) -> tuple[str, ...]:
     """The sources that pass, nearest first: ceil(eta n) of them, or those at least eta similar."""
     ranked = sorted(similarity, key=lambda name: (-similarity[name], name))
     if options.eta_means == "floor":

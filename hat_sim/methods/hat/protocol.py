@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.exchange import fetch_heads, fetch_models, join
 from hat_sim.methods.hat import coarse, fine
 from hat_sim.methods.hat.joint import JointTraining
-from hat_sim.methods.hat.options import FusionOptions, HatOptions
+from hat_sim.methods.hat.options import FusionOptions, HatOptions, SelectionOptions
 from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
 from hat_sim.protocol.messages import (
@@ -40,6 +40,22 @@ from hat_sim.seeding import derive_seed
 
 def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
     """Expand the fleet by one target: select, fetch, fuse, and distil."""
+    selection = yield from select(task, options)
+    fitted = yield from train_jointly(task, options, selection.models)
+    return replace(fitted, shortlisted=selection.shortlist, scores=selection.scores)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Who passed coarse selection, the scores of fine selection, and the models that were fetched."""
+
+    shortlist: tuple[str, ...]
+    scores: dict[str, float]
+    models: tuple[SourceModel, ...]
+
+
+def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
+    """Coarse, then fine selection; the chosen sources' models come over."""
     joined = yield from join(task)
     shortlist = yield from select_coarsely(task, options, joined)
     if options.fine_space == "reference":
@@ -50,11 +66,12 @@ def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
         ranking, encoders = yield from rank_in_encoder_space(task, shortlist)
         chosen = fine.best(ranking, options.top)
         models = yield from fetch_heads(task, chosen, encoders)
-    fitted = yield from train_jointly(task, options, models)
-    return replace(fitted, shortlisted=shortlist, scores=ranking)
+    return Selection(shortlist, ranking, models)
 
 
-def select_coarsely(task: Task, options: HatOptions, joined: tuple[str, ...]) -> Protocol[tuple[str, ...]]:
+def select_coarsely(
+    task: Task, options: SelectionOptions, joined: tuple[str, ...]
+) -> Protocol[tuple[str, ...]]:
     """Ask every joined source for its domain's statistics; the names that pass, nearest first."""
     samples = task.samples
     flop = statistics_flop(len(samples), task.description.shape)
@@ -65,7 +82,7 @@ def select_coarsely(task: Task, options: HatOptions, joined: tuple[str, ...]) ->
 
 
 def rank_in_reference_space(
-    task: Task, options: HatOptions, shortlist: tuple[str, ...]
+    task: Task, options: SelectionOptions, shortlist: tuple[str, ...]
 ) -> Protocol[dict[str, float]]:
     """Scores from class centroids in the space of a random encoder: no model moves."""
     seed = derive_seed(task.seed, "reference encoder")
