@@ -22,8 +22,8 @@ from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
-from nodes.assignments import Lesson, Part
-from nodes.casting import joining_of, key_of, lessons_of
+from nodes.assignments import DeviceRecord, Lesson, Part
+from nodes.casting import as_joined, expanded_of, joining_of, key_of, lessons_of
 from nodes.crew import Carried, Crew, HostProcess, is_lost, started
 from nodes.findings import Findings, Subject
 from nodes.world import Report, World
@@ -63,7 +63,7 @@ class Stage:
         self._idle: asyncio.Queue[HostProcess] = asyncio.Queue()
         for host in crew.hosts:
             self._idle.put_nowait(host)
-        self._numbers: dict[Lesson, int] = {}
+        self._numbers: dict[DeviceRecord, int] = {}
         self._trainings: dict[Lesson, asyncio.Task[bool]] = {}
         self._own_hosts: dict[str, HostProcess] = {}
         self._taught: set[tuple[HostProcess, int, int]] = set()
@@ -104,20 +104,27 @@ class Stage:
         lessons = lessons_of(plan)
         fresh = await self._train(list(dict.fromkeys(lessons.values())), plan.dataset)
         sources = await self._teach(lessons, plan.dataset)
+        fleets: list[Fleet] = []
+        worlds: list[WorldRecord] = []
+        targets: dict[str, TargetResult] = {}
+        for planned in plan.rounds:
+            joined = [as_joined(fleet, targets) for fleet in planned]
+            sources |= await self._teach(expanded_of(plan, joined, targets), plan.dataset)
+            apart = [joined] if plan.scenario.target.shared_fleet else [[fleet] for fleet in joined]
+            for record, results in await _all([self._conduct(plan, it, sources, began) for it in apart]):
+                worlds.append(record)
+                targets |= results
+            fleets += joined
         sizes = await self._measure(sources, plan.scenario.transfer.weights)
-        shared = plan.scenario.target.shared_fleet
-        worlds = [plan.fleets] if shared else [(fleet,) for fleet in plan.fleets]
-        ended = await _all([self._conduct(plan, fleets, sources, began) for fleets in worlds])
         return RunRecord(
-            worlds=tuple(record for record, _ in ended),
-            targets={name: result for _, results in ended for name, result in results.items()},
+            fleets=tuple(fleets),
+            worlds=tuple(worlds),
+            targets=targets,
             hindsight={
-                fleet.target.name: await self._findings.of(_subject(plan, fleet, sources))
-                for fleet in plan.fleets
+                fleet.target.name: await self._findings.of(_subject(plan, fleet, sources)) for fleet in fleets
             },
             all_models_bytes={
-                fleet.target.name: sum(sizes[key_of(device)] for device in fleet.sources)
-                for fleet in plan.fleets
+                fleet.target.name: sum(sizes[key_of(device)] for device in fleet.sources) for fleet in fleets
             },
             sources_trained=fresh,
             sources_cached=len(set(lessons.values())) - fresh,
@@ -167,16 +174,16 @@ class Stage:
         finally:
             self._idle.put_nowait(host)
 
-    async def _teach(self, lessons: Mapping[str, Lesson], dataset: Dataset) -> dict[str, Carried]:
-        """Where each device is carried, by its key, once its host knows its lesson."""
-        carried = {
-            key: Carried(self._host(key, number), number)
-            for key, number in ((key, self._numbers[lesson]) for key, lesson in lessons.items())
+    async def _teach(self, records: Mapping[str, DeviceRecord], dataset: Dataset) -> dict[str, Carried]:
+        """Where each device is carried, by its key, once its host knows its record."""
+        numbers = {
+            key: self._numbers.setdefault(record, len(self._numbers)) for key, record in records.items()
         }
-        unknown: defaultdict[HostProcess, dict[int, Lesson]] = defaultdict(dict)
+        carried = {key: Carried(self._host(key, number), number) for key, number in numbers.items()}
+        unknown: defaultdict[HostProcess, dict[int, DeviceRecord]] = defaultdict(dict)
         for key, it in carried.items():
             if (it.host, it.host.life, it.number) not in self._taught:
-                unknown[it.host][it.number] = lessons[key]
+                unknown[it.host][it.number] = records[key]
         lives = {host: host.life for host in unknown}
         await _all([host.teach(them, dataset) for host, them in unknown.items()])
         self._taught |= {(host, lives[host], number) for host, them in unknown.items() for number in them}

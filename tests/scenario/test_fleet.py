@@ -226,10 +226,10 @@ def test_all_problems_of_domains_come_at_once() -> None:
 def test_the_counts_foretold_are_those_of_the_fleets(seed, count, target, domains) -> None:
     world = scenario("user-1" if domains != "all" else target, seed=seed, count=count, domains=domains)
     fleets = build_fleets(world, DOMAINS)
-    assert len(fleets) == target_count(world.target, len(DOMAINS))
+    assert len(fleets) == target_count(world, len(DOMAINS))
     for fleet in fleets:
         names = [device.name for device in (fleet.target, *fleet.sources)]
-        assert len(names) - 1 == source_count(world.sources, len(DOMAINS))
+        assert len(names) - 1 == source_count(world, len(DOMAINS))
         assert len(set(names)) == len(names)
         assert fleet.target.domain not in {source.domain for source in fleet.sources}
 

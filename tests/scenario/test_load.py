@@ -97,7 +97,12 @@ training: 3
             r"transfer.weights: \"fp23\" is not accepted \(one of 'fp32', 'fp16', ",
         ),
         ("seed: 3", "faults: [{}]", r":2: faults: faults are not simulated yet \(only \[\] is accepted\)"),
-        ("seed: 3", "rounds: 2", r":2: rounds: not supported yet"),
+        (
+            "seed: 3",
+            "rounds: 2",
+            r":2: rounds: must be a section, got 2 \(a section with the keys domains, serve",
+        ),
+        ("seed: 3", "rounds: {}", r":2: rounds.domains: is missing \(For each round the domains"),
         ("seed: 3", "sweep: {}", r":2: sweep.vary: is missing"),
         ("seed: 3", "sweep: {vary: {}, seeds: 0}", r":2: sweep.seeds: is too small, got 0"),
         ("seed: 3", "sweep: {vray: {}}", r':2: sweep.vray: unknown key "vray" \(did you mean "vary"'),
