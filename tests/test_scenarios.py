@@ -16,7 +16,7 @@ from hat_sim.sweep.axes import axes_of
 from hat_sim.sweep.grid import sweep_problems
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
-WITHOUT_DOWNLOAD = ("generated", "many_targets", "per_device", "shared_fleet")
+WITHOUT_DOWNLOAD = ("generated", "many_targets", "per_device", "rounds", "shared_fleet")
 WITH_DOWNLOAD = ("hapt", "watch")
 SIGNATURES = (
     "attention-idle",
@@ -28,7 +28,7 @@ SIGNATURES = (
     "over-filtered",
     "unstable",
 )
-STUDIES = ("hapt-mix", "hapt-spread", "watch-mix", "watch-spread")
+STUDIES = ("hapt-mix", "hapt-rounds", "hapt-spread", "watch-mix", "watch-spread")
 
 
 def run(scenario: str, out: Path, *options: str) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def plan(scenario: str) -> Plan:
     return prepare(load_checked(FOLDER / f"{scenario}.yaml"))
 
 
-def test_six_scenarios_ship_and_this_file_knows_each():
+def test_seven_scenarios_ship_and_this_file_knows_each():
     assert sorted(it.stem for it in FOLDER.glob("*.yaml")) == sorted(WITHOUT_DOWNLOAD + WITH_DOWNLOAD)
 
 
@@ -62,7 +62,7 @@ def test_a_study_is_a_sound_sweep_that_leaves_the_people_of_its_targets_out(stud
         assert len({person(it) for it in (*targets, *sources)}) == 10
 
 
-def test_four_studies_ship_and_this_file_knows_each():
+def test_five_studies_ship_and_this_file_knows_each():
     assert sorted(it.stem for it in (FOLDER / "studies").iterdir()) == sorted(STUDIES)
 
 
@@ -111,6 +111,11 @@ def test_shared_fleet_holds_no_domain_of_a_target():
     assert targets.isdisjoint(source.domain for source in fleets[0].sources)
 
 
+def test_rounds_lets_every_target_serve_those_of_later_rounds():
+    fleets = plan("rounds").fleets
+    assert [len(fleet.sources) for fleet in fleets] == [4, 4, 6, 6, 8, 8]
+
+
 def test_watch_leaves_out_the_other_wrist_of_its_target():
     scenario = load_checked(FOLDER / "watch.yaml").scenario
     assert scenario.target.domain == ("subject-1-left",)
@@ -118,7 +123,7 @@ def test_watch_leaves_out_the_other_wrist_of_its_target():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["generated", "many_targets"])
+@pytest.mark.parametrize("scenario", ["generated", "many_targets", "rounds"])
 def test_runs(scenario: str, tmp_path: Path):
     result = run(scenario, tmp_path / "run")
     assert len(result["targets"]) == len(plan(scenario).fleets)
