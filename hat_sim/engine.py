@@ -143,6 +143,11 @@ class _HostActor:
         self._models.update(models)
 
     @_tells
+    def forget(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._records.pop(number, None)
+
+    @_tells
     def answer(self, requests: Sequence[tuple[int, Parcel]]) -> list[Answer]:
         asked = [(self._record(number), _fetch(parcel)) for number, parcel in requests]
         return [replace(answer, parcel=_store(answer.parcel)) for answer in self._host.answer(asked)]
@@ -279,6 +284,9 @@ class _Host:
     def teach(self, records: Mapping[int, DeviceRecord], dataset: Dataset) -> _Result[None]:
         models = {it: self._models[number] for number, it in records.items() if isinstance(it, Lesson)}
         return self._result(self._actor.teach.remote(dict(records), models, dataset))
+
+    def forget(self, numbers: Sequence[int]) -> _Result[None]:
+        return self._result(self._actor.forget.remote(list(numbers)))
 
     def answer(self, requests: Sequence[tuple[int, Parcel]]) -> _Result[list[Answer]]:
         return self._result(self._actor.answer.remote(requests))
