@@ -31,7 +31,7 @@ from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
 from hat_sim.simulation.record import RunRecord, SourceWorth, TargetResult
-from nodes.assignments import Joining, Lesson, Part, Trained
+from nodes.assignments import DeviceRecord, Joining, Lesson, Part, Trained
 from nodes.casting import Hosts, check_actors, host_count
 from nodes.staging import Stage, Watch
 from nodes.world import Report
@@ -115,7 +115,7 @@ class _HostActor:
         from nodes.host import Host
 
         self._datasets: dict[str, Dataset] = {}
-        self._lessons: dict[int, Lesson] = {}
+        self._records: dict[int, DeviceRecord] = {}
         self._models: dict[Lesson, Any] = {}
         self._host = Host(self._load, lambda lesson: ray.get(self._models[lesson]))
 
@@ -135,19 +135,26 @@ class _HostActor:
         return trained, True
 
     @_tells
-    def teach(self, lessons: Mapping[int, Lesson], models: Sequence[Any], dataset: Dataset) -> None:
+    def teach(
+        self, records: Mapping[int, DeviceRecord], models: Mapping[Lesson, Any], dataset: Dataset
+    ) -> None:
         self._datasets[dataset.digest] = dataset
-        self._lessons.update(lessons)
-        self._models.update(zip(lessons.values(), models, strict=True))
+        self._records.update(records)
+        self._models.update(models)
+
+    @_tells
+    def forget(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._records.pop(number, None)
 
     @_tells
     def answer(self, requests: Sequence[tuple[int, Parcel]]) -> list[Answer]:
-        asked = [(self._lesson(number), _fetch(parcel)) for number, parcel in requests]
+        asked = [(self._record(number), _fetch(parcel)) for number, parcel in requests]
         return [replace(answer, parcel=_store(answer.parcel)) for answer in self._host.answer(asked)]
 
     @_tells
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> list[int]:
-        return [self._host.model_bytes(self._lesson(number), precision) for number in numbers]
+        return [self._host.model_bytes(self._record(number), precision) for number in numbers]
 
     @_tells
     def examine(self, numbers: Sequence[int], joining: Joining, dataset: Dataset) -> list[SourceWorth]:
@@ -155,7 +162,7 @@ class _HostActor:
         from nodes.observer import worth_of
 
         _, examination = task_and_examination(joining, dataset.load(joining.domain))
-        known = [self._host.knowledge(self._lesson(number)) for number in numbers]
+        known = [self._host.knowledge(self._record(number)) for number in numbers]
         return [worth_of(it, examination) for it in known]
 
     @_tells
@@ -165,14 +172,14 @@ class _HostActor:
 
         return accuracy_alone(*task_and_examination(joining, dataset.load(joining.domain)))
 
-    def _lesson(self, number: int) -> Lesson:
+    def _record(self, number: int) -> DeviceRecord:
         """LostProcessError where only the actor before this one was taught it."""
-        if number not in self._lessons:
+        if number not in self._records:
             raise LostProcessError("its successor has been taught nothing yet")
-        return self._lessons[number]
+        return self._records[number]
 
-    def _load(self, lesson: Lesson) -> Domain:
-        return self._datasets[lesson.data].load(lesson.domain)
+    def _load(self, record: DeviceRecord) -> Domain:
+        return self._datasets[record.data].load(record.domain)
 
 
 class _TargetActor:
@@ -274,9 +281,12 @@ class _Host:
         self._models[number], is_fresh = call.remote(lesson, dataset)
         return self._result(is_fresh)
 
-    def teach(self, lessons: Mapping[int, Lesson], dataset: Dataset) -> _Result[None]:
-        models = [self._models[number] for number in lessons]
-        return self._result(self._actor.teach.remote(dict(lessons), models, dataset))
+    def teach(self, records: Mapping[int, DeviceRecord], dataset: Dataset) -> _Result[None]:
+        models = {it: self._models[number] for number, it in records.items() if isinstance(it, Lesson)}
+        return self._result(self._actor.teach.remote(dict(records), models, dataset))
+
+    def forget(self, numbers: Sequence[int]) -> _Result[None]:
+        return self._result(self._actor.forget.remote(list(numbers)))
 
     def answer(self, requests: Sequence[tuple[int, Parcel]]) -> _Result[list[Answer]]:
         return self._result(self._actor.answer.remote(requests))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,26 @@ class Lesson:
     classes: tuple[str, ...]
     recipe: SourceRecipe
     seed: int
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """What a target that has joined is as a source: its part of its domain, and the model it was left with.
+
+    `weights` is the model's file of safetensors, `seed` the run's.
+    """
+
+    data: str
+    domain: str
+    description: Description
+    classes: tuple[str, ...]
+    labels_per_class: int
+    seed: int
+    weights: bytes = field(repr=False)
+
+
+DeviceRecord = Lesson | Expanded
+"""All that a source's answers are a function of, but for the requests."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
-"""Who plays what: the lessons, joinings and hosts that a plan comes to."""
+"""Who plays what: the lessons, joinings, expanded targets and hosts that a plan comes to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from hat_sim.errors import UserError
 from hat_sim.learning.architectures import Description, describe
 from hat_sim.preflight import Plan
 from hat_sim.scenario.fleet import Device, Fleet
-from nodes.assignments import Joining, Lesson
+from hat_sim.simulation.record import TargetResult
+from nodes.assignments import Expanded, Joining, Lesson
 
 Hosts = int | Literal["per-device"]
 
@@ -24,9 +27,10 @@ def check_actors(plan: Plan, hosts: Hosts) -> None:
             f"{count} host actors are too many for one machine",
             hint=f"--hosts takes at most {MOST_ACTORS}; left out, each host carries many devices",
         )
-    if plan.scenario.target.shared_fleet and len(plan.fleets) > MOST_ACTORS:
+    largest = max(map(len, plan.rounds))
+    if plan.scenario.target.shared_fleet and largest > MOST_ACTORS:
         raise UserError(
-            f"{len(plan.fleets)} targets that share a fleet are too many for one machine: each has an actor",
+            f"{largest} targets that share a fleet are too many for one machine: each has an actor",
             hint=f"at most {MOST_ACTORS} targets, or `target.shared_fleet: false`",
         )
 
@@ -37,7 +41,7 @@ def key_of(device: Device) -> str:
 
 
 def lessons_of(plan: Plan) -> dict[str, Lesson]:
-    """The lesson of each source device of any fleet, by its key."""
+    """The lesson of each device that was a source before any target joined, of any fleet, by its key."""
     classes = tuple(plan.dataset.classes)
     return {
         key_of(device): Lesson(
@@ -50,13 +54,50 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
         )
         for fleet in plan.fleets
         for device in fleet.sources
+        if device.round is None
+    }
+
+
+def as_joined(fleet: Fleet, results: Mapping[str, TargetResult]) -> Fleet:
+    """The fleet with its expanded targets as the sources that they have become, given what became of them.
+
+    One has the architecture of the model that its method left; one whose model cannot be sent is left out.
+    """
+    architectures = {
+        it.name: it.architecture if it.round is None else results[it.name].architecture
+        for it in fleet.sources
+    }
+    serving = [(it, name) for it in fleet.sources if (name := architectures[it.name]) is not None]
+    return replace(fleet, sources=tuple(replace(it, architecture=name) for it, name in serving))
+
+
+def expanded_of(
+    plan: Plan, fleets: Iterable[Fleet], results: Mapping[str, TargetResult]
+) -> dict[str, Expanded]:
+    """The record of each expanded target among the sources of fleets as they joined, by its key."""
+    return {
+        key_of(device): Expanded(
+            data=plan.dataset.digest,
+            domain=device.domain,
+            description=_description(plan, device),
+            classes=tuple(plan.dataset.classes),
+            labels_per_class=plan.scenario.target.labels_per_class,
+            seed=plan.scenario.seed,
+            weights=results[device.name].weights,
+        )
+        for fleet in fleets
+        for device in fleet.sources
+        if device.round is not None
     }
 
 
 def host_count(plan: Plan, hosts: Hosts) -> int:
     """The number of processes for the sources: no more than there are models to carry, or devices."""
     lessons = lessons_of(plan)
-    return len(lessons) if hosts == "per-device" else min(hosts, len(set(lessons.values())))
+    expanded = len({it.name for fleet in plan.fleets for it in fleet.sources if it.round is not None})
+    if hosts == "per-device":
+        return len(lessons) + expanded
+    return min(hosts, len(set(lessons.values())) + expanded)
 
 
 def joining_of(plan: Plan, fleet: Fleet) -> Joining:

@@ -16,13 +16,13 @@ from hat_sim.errors import LostProcessError
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, Parcel, Step
 from hat_sim.simulation.record import SourceWorth, TargetResult
-from nodes.assignments import Joining, Lesson, Part
+from nodes.assignments import DeviceRecord, Joining, Lesson, Part
 
 T = TypeVar("T")
 
 
 class HostProcess(Protocol):
-    """Carries sources, which are known by the numbers of their lessons.
+    """Carries sources, which are known by the numbers of their records.
 
     A host that is lost fails every call with LostProcessError until it has begun its next life, in which it
     has been taught nothing.
@@ -37,8 +37,12 @@ class HostProcess(Protocol):
         """Whether a lesson had to be trained, or was found; afterwards any host may be taught it."""
         ...
 
-    def teach(self, lessons: Mapping[int, Lesson], dataset: Dataset) -> Awaitable[None]:
-        """Take over what any host has trained."""
+    def teach(self, records: Mapping[int, DeviceRecord], dataset: Dataset) -> Awaitable[None]:
+        """Carry devices; of a lesson take over what any host has trained."""
+        ...
+
+    def forget(self, numbers: Sequence[int]) -> Awaitable[None]:
+        """Carry these devices no longer."""
         ...
 
     def answer(self, requests: Sequence[tuple[int, Parcel]]) -> Awaitable[list[Answer]]: ...
@@ -90,7 +94,7 @@ class Crew(Protocol):
 
 @dataclass(frozen=True)
 class Carried:
-    """Where a source is: its host, and the number of its lesson there."""
+    """Where a source is: its host, and the number of its record there."""
 
     host: HostProcess
     number: int

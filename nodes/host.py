@@ -15,7 +15,8 @@ from hat_sim.learning.training import accuracy_of, train_classifier
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer
 from hat_sim.seeding import derive_seed
-from nodes.assignments import Lesson, Trained
+from nodes.assignments import DeviceRecord, Lesson, Trained
+from nodes.expanded import knowledge_of
 from nodes.source import Knowledge, Source
 
 MOST_KNOWN = 500
@@ -41,54 +42,60 @@ def train(lesson: Lesson, domain: Domain) -> Trained:
 
 
 class Host:
-    """Sources by their lessons; `load` gives a lesson's domain and `trained` its outcome, when needed.
+    """Sources by their records; `load` gives a record's domain and `trained` a lesson's outcome, when needed.
 
-    Devices of one lesson are one source here: an answer is a pure function of lesson and frame.
+    Devices of one record are one source here: an answer is a pure function of record and frame.
     """
 
-    def __init__(self, load: Callable[[Lesson], Domain], trained: Callable[[Lesson], Trained]) -> None:
+    def __init__(self, load: Callable[[DeviceRecord], Domain], trained: Callable[[Lesson], Trained]) -> None:
         self._load = load
         self._trained = trained
-        self._known: OrderedDict[Lesson, Knowledge] = OrderedDict()
-        self._answers: OrderedDict[tuple[Lesson, bytes], Answer] = OrderedDict()
+        self._known: OrderedDict[DeviceRecord, Knowledge] = OrderedDict()
+        self._answers: OrderedDict[tuple[DeviceRecord, bytes], Answer] = OrderedDict()
         self._answer_bytes = 0
 
-    def answer(self, requests: Sequence[tuple[Lesson, bytes]]) -> list[Answer]:
-        """The answers to requests, each a source's lesson and a frame, in their order."""
-        return [self._answer(lesson, frame) for lesson, frame in requests]
+    def answer(self, requests: Sequence[tuple[DeviceRecord, bytes]]) -> list[Answer]:
+        """The answers to requests, each a source's record and a frame, in their order."""
+        return [self._answer(record, frame) for record, frame in requests]
 
-    def model_bytes(self, lesson: Lesson, precision: Precision) -> int:
+    def model_bytes(self, record: DeviceRecord, precision: Precision) -> int:
         """What sending the whole model would cost."""
-        return Source(self.knowledge(lesson)).model_bytes(precision)
+        return Source(self.knowledge(record)).model_bytes(precision)
 
-    def knowledge(self, lesson: Lesson) -> Knowledge:
-        """What a source of this lesson knows."""
-        if lesson in self._known:
-            self._known.move_to_end(lesson)
-            return self._known[lesson]
+    def knowledge(self, record: DeviceRecord) -> Knowledge:
+        """What a source of this record knows."""
+        if record in self._known:
+            self._known.move_to_end(record)
+            return self._known[record]
         if len(self._known) >= MOST_KNOWN:
             self._known.popitem(last=False)
-        domain = self._load(lesson)
+        domain = self._load(record)
+        if isinstance(record, Lesson):
+            self._known[record] = self._taught(record, domain)
+        else:
+            self._known[record] = knowledge_of(record, domain)
+        return self._known[record]
+
+    def _taught(self, lesson: Lesson, domain: Domain) -> Knowledge:
         part = split_source(domain, lesson.seed).train
         trained = self._trained(lesson)
         model = empty_model(lesson.description)
         load_weights(model, trained.weights)
         outputs = np.unique(domain.y[part]).tolist()
-        self._known[lesson] = Knowledge(
+        return Knowledge(
             domain.x[part],
             domain.y[part],
             lesson.classes,
             narrowed(model.eval(), outputs),
             trained.accuracy,
         )
-        return self._known[lesson]
 
-    def _answer(self, lesson: Lesson, frame: bytes) -> Answer:
-        asked = (lesson, frame)
+    def _answer(self, record: DeviceRecord, frame: bytes) -> Answer:
+        asked = (record, frame)
         if asked in self._answers:
             self._answers.move_to_end(asked)
             return self._answers[asked]
-        answer = self._answers[asked] = Source(self.knowledge(lesson)).answer(frame)
+        answer = self._answers[asked] = Source(self.knowledge(record)).answer(frame)
         self._answer_bytes += len(frame) + answer.parcel.length
         while self._answer_bytes > MOST_ANSWER_BYTES:
             (_, frame), oldest = self._answers.popitem(last=False)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hat_sim.learning.export import export
+from hat_sim.learning.source_model import architecture_of
 from hat_sim.learning.training import accuracy_of, logits_of, macro_f1
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.target_only import train_alone
@@ -41,6 +42,7 @@ def observe(fitted: Fitted, examination: Examination) -> TargetResult:
         accuracy_fused=on_pool[-1] if on_pool else None,
         accuracy_fused_equally=None if equally is None else _share_right(equally, truth),
         notes=fitted.notes,
+        architecture=architecture_of(fitted.model),
         weights=exported.weights,
         program=exported.program,
     )

@@ -47,11 +47,12 @@ MOST_LOGIT = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What a source learned before the simulation: its training samples, its model, its own accuracy.
+    """What a source knows before the simulation: its samples, its model, its own accuracy.
 
-    `x` is (samples, *shape), `y` (samples,) with indices into `classes`; the outputs of `model` are those of
-    the classes that occur in `y`, so that it says nothing of others. `accuracy` was measured on validation
-    samples that are not among them. Devices of one domain and architecture share it.
+    `x` is (samples, *shape), `y` (labelled,) holds indices into `classes` of the first of them: of all, but
+    for a source that has joined as a target. The outputs of `model` are those of the classes that occur in
+    `y`, so that it says nothing of others. `accuracy` is what the source claims of it, measured on samples
+    that are not among them where it has any to spare. Devices of one domain and architecture share it.
     """
 
     x: NDArray[np.float32]
@@ -62,7 +63,7 @@ class Knowledge:
 
     @cached_property
     def known(self) -> tuple[int, ...]:
-        """Indices of the classes that occur in the training samples, ascending."""
+        """Indices of the classes that occur in the labels, ascending."""
         return tuple(int(label) for label in np.unique(self.y))
 
     def names(self, labels: Sequence[int]) -> tuple[str, ...]:
@@ -128,7 +129,7 @@ class Source:
             raise ProtocolError(Fault.FIELD, f"a reference encoder of width {request.width}")
         shared = self._shared(request.classes)
         features = standardise_features(reference_features(knowledge.x, request.width, request.seed))
-        centroids = class_centroids(features, knowledge.y, shared)
+        centroids = class_centroids(features[: len(knowledge.y)], knowledge.y, shared)
         flop = reference_flop(len(knowledge.x), knowledge.x.shape[1:], request.width)
         message = Centroids(
             classes=knowledge.names(shared),
@@ -144,7 +145,8 @@ class Source:
         shared = self._shared(request.classes)
         with torch.no_grad():
             features = model.encoder(torch.from_numpy(knowledge.x)).numpy()
-        centroids = class_centroids(standardise_features(features), knowledge.y, shared)
+        standardised = standardise_features(features)[: len(knowledge.y)]
+        centroids = class_centroids(standardised, knowledge.y, shared)
         message = EncoderTransfer(
             architecture=model.description.name,
             weights=packed(model.encoder, request.precision),

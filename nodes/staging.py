@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,8 +23,8 @@ from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
-from nodes.assignments import Lesson, Part
-from nodes.casting import joining_of, key_of, lessons_of
+from nodes.assignments import DeviceRecord, Lesson, Part
+from nodes.casting import as_joined, expanded_of, joining_of, key_of, lessons_of
 from nodes.crew import Carried, Crew, HostProcess, is_lost, started
 from nodes.findings import Findings, Subject
 from nodes.world import Report, World
@@ -63,6 +64,7 @@ class Stage:
         self._idle: asyncio.Queue[HostProcess] = asyncio.Queue()
         for host in crew.hosts:
             self._idle.put_nowait(host)
+        self._fresh_numbers = count()
         self._numbers: dict[Lesson, int] = {}
         self._trainings: dict[Lesson, asyncio.Task[bool]] = {}
         self._own_hosts: dict[str, HostProcess] = {}
@@ -104,24 +106,45 @@ class Stage:
         lessons = lessons_of(plan)
         fresh = await self._train(list(dict.fromkeys(lessons.values())), plan.dataset)
         sources = await self._teach(lessons, plan.dataset)
+        fleets, worlds, targets = await self._join(plan, sources, began)
         sizes = await self._measure(sources, plan.scenario.transfer.weights)
-        shared = plan.scenario.target.shared_fleet
-        worlds = [plan.fleets] if shared else [(fleet,) for fleet in plan.fleets]
-        ended = await _all([self._conduct(plan, fleets, sources, began) for fleets in worlds])
-        return RunRecord(
-            worlds=tuple(record for record, _ in ended),
-            targets={name: result for _, results in ended for name, result in results.items()},
+        record = RunRecord(
+            fleets=fleets,
+            worlds=worlds,
+            targets=targets,
             hindsight={
-                fleet.target.name: await self._findings.of(_subject(plan, fleet, sources))
-                for fleet in plan.fleets
+                fleet.target.name: await self._findings.of(_subject(plan, fleet, sources)) for fleet in fleets
             },
             all_models_bytes={
-                fleet.target.name: sum(sizes[key_of(device)] for device in fleet.sources)
-                for fleet in plan.fleets
+                fleet.target.name: sum(sizes[key_of(device)] for device in fleet.sources) for fleet in fleets
             },
             sources_trained=fresh,
             sources_cached=len(set(lessons.values())) - fresh,
         )
+        await self._forget([it for key, it in sources.items() if key not in lessons])
+        return record
+
+    async def _join(
+        self, plan: Plan, sources: dict[str, Carried], began: Callable[[], None]
+    ) -> tuple[tuple[Fleet, ...], tuple[WorldRecord, ...], dict[str, TargetResult]]:
+        """All targets, round after round; those that serve in later ones are added to `sources`.
+
+        The fleets as they were, what happened in each world, and what became of each target.
+        """
+        fleets: list[Fleet] = []
+        worlds: list[WorldRecord] = []
+        targets: dict[str, TargetResult] = {}
+        for planned in plan.rounds:
+            joined = [as_joined(fleet, targets) for fleet in planned]
+            expanded = expanded_of(plan, joined, targets)
+            fresh = {key: record for key, record in expanded.items() if key not in sources}
+            sources |= await self._teach(fresh, plan.dataset)
+            apart = [joined] if plan.scenario.target.shared_fleet else [[fleet] for fleet in joined]
+            for world, results in await _all([self._conduct(plan, it, sources, began) for it in apart]):
+                worlds.append(world)
+                targets |= results
+            fleets += joined
+        return tuple(fleets), tuple(worlds), targets
 
     async def _conduct(
         self, plan: Plan, fleets: Sequence[Fleet], sources: Mapping[str, Carried], began: Callable[[], None]
@@ -152,7 +175,8 @@ class Stage:
         missing = {it for it in order if it not in self._trainings or is_lost(self._trainings[it])}
         for lesson in order:
             if lesson in missing:
-                self._numbers.setdefault(lesson, len(self._numbers))
+                if lesson not in self._numbers:
+                    self._numbers[lesson] = next(self._fresh_numbers)
                 self._trainings[lesson] = started(self._train_one(lesson, dataset))
         fresh = 0
         for done, lesson in enumerate(order, 1):
@@ -167,20 +191,32 @@ class Stage:
         finally:
             self._idle.put_nowait(host)
 
-    async def _teach(self, lessons: Mapping[str, Lesson], dataset: Dataset) -> dict[str, Carried]:
-        """Where each device is carried, by its key, once its host knows its lesson."""
-        carried = {
-            key: Carried(self._host(key, number), number)
-            for key, number in ((key, self._numbers[lesson]) for key, lesson in lessons.items())
+    async def _teach(self, records: Mapping[str, DeviceRecord], dataset: Dataset) -> dict[str, Carried]:
+        """Where each device is carried, by its key, once its host knows its record.
+
+        A lesson has one number for all plans; an expanded target is its plan's own.
+        """
+        numbers = {
+            key: self._numbers[record] if isinstance(record, Lesson) else next(self._fresh_numbers)
+            for key, record in records.items()
         }
-        unknown: defaultdict[HostProcess, dict[int, Lesson]] = defaultdict(dict)
+        carried = {key: Carried(self._host(key, number), number) for key, number in numbers.items()}
+        unknown: defaultdict[HostProcess, dict[int, DeviceRecord]] = defaultdict(dict)
         for key, it in carried.items():
             if (it.host, it.host.life, it.number) not in self._taught:
-                unknown[it.host][it.number] = lessons[key]
+                unknown[it.host][it.number] = records[key]
         lives = {host: host.life for host in unknown}
         await _all([host.teach(them, dataset) for host, them in unknown.items()])
         self._taught |= {(host, lives[host], number) for host, them in unknown.items() for number in them}
         return carried
+
+    async def _forget(self, sources: Sequence[Carried]) -> None:
+        """Let hosts drop devices that no plan will ask again, if they have not lost them anyway."""
+        numbers: defaultdict[HostProcess, list[int]] = defaultdict(list)
+        for it in sources:
+            numbers[it.host].append(it.number)
+        with suppress(LostProcessError):
+            await _all([host.forget(them) for host, them in numbers.items()])
 
     def _host(self, key: str, number: int) -> HostProcess:
         hosts = self._crew.hosts

@@ -8,7 +8,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported; the engine's
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -258,7 +258,7 @@ def run_alone(plan: Plan) -> RunRecord:
     from hat_sim.learning.architectures import describe
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import Hindsight, RunRecord
-    from nodes.assignments import Joining, Lesson
+    from nodes.assignments import DeviceRecord, Expanded, Joining, Lesson
     from nodes.host import Host, train
     from nodes.joining import task_and_examination
     from nodes.observer import accuracy_alone, observe, worth_of
@@ -271,17 +271,37 @@ def run_alone(plan: Plan) -> RunRecord:
     def description(device: Device) -> Any:
         return describe(device.architecture, shape, len(classes))
 
-    def lesson(device: Device) -> Lesson:
-        domain, recipe = device.domain, plan.source_recipe
-        return Lesson(dataset.digest, domain, description(device), classes, recipe, scenario.seed)
+    worlds, results, hindsight, sizes, joined = [], {}, {}, {}, []
 
-    host = Host(lambda lesson: dataset.load(lesson.domain), trained)
+    def record_of(device: Device) -> DeviceRecord:
+        domain, digest, seed = device.domain, dataset.digest, scenario.seed
+        if device.round is None:
+            return Lesson(digest, domain, description(device), classes, plan.source_recipe, seed)
+        labels, weights = scenario.target.labels_per_class, results[device.name].weights
+        return Expanded(digest, domain, description(device), classes, labels, seed, weights)
+
+    def as_joined(fleet: Fleet) -> Fleet:
+        sources = []
+        for device in fleet.sources:
+            if device.round is not None:
+                device = replace(device, architecture=results[device.name].architecture)
+            if device.architecture is not None:
+                sources.append(device)
+        return replace(fleet, sources=tuple(sources))
+
+    def worlds_of(fleets: Sequence[Fleet]) -> Iterator[Sequence[Fleet]]:
+        """World after world, in the order of the rounds; each is made when those before it have ended."""
+        for number in dict.fromkeys(fleet.target.round for fleet in fleets):
+            them = [as_joined(fleet) for fleet in fleets if fleet.target.round == number]
+            yield from [them] if scenario.target.shared_fleet else [[fleet] for fleet in them]
+
+    host = Host(lambda record: dataset.load(record.domain), trained)
 
     def answer(device: Device, frame: bytes) -> Answer:
-        return host.answer([(lesson(device), frame)])[0]
+        return host.answer([(record_of(device), frame)])[0]
 
-    worlds, results, hindsight, sizes = [], {}, {}, {}
-    for fleets in [plan.fleets] if scenario.target.shared_fleet else [(fleet,) for fleet in plan.fleets]:
+    for fleets in worlds_of(plan.fleets):
+        joined += fleets
         sources = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
         tasks, targets = {}, {}
         for fleet in fleets:
@@ -299,9 +319,9 @@ def run_alone(plan: Plan) -> RunRecord:
             tasks[target.name] = task_and_examination(joining, dataset.load(target.domain))
             targets[target.name] = Target(plan.method.load()(tasks[target.name][0], plan.options))
             precision = scenario.transfer.weights
-            sizes[target.name] = sum(host.model_bytes(lesson(it), precision) for it in fleet.sources)
+            sizes[target.name] = sum(host.model_bytes(record_of(it), precision) for it in fleet.sources)
             task, examination = tasks[target.name]
-            known = {it.name: host.knowledge(lesson(it)) for it in fleet.sources}
+            known = {it.name: host.knowledge(record_of(it)) for it in fleet.sources}
             hindsight[target.name] = Hindsight(
                 accuracy_alone(task, examination),
                 {name: worth_of(it, examination) for name, it in known.items()},
@@ -310,7 +330,8 @@ def run_alone(plan: Plan) -> RunRecord:
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
         worlds.append(drive(Conductor(devices, list(targets), LocalTransport(answers, targets))))
         results |= {name: observe(targets[name].fitted, tasks[name][1]) for name in targets}
-    return RunRecord(tuple(worlds), results, hindsight, sizes, trained.cache_info().currsize, 0)
+    fresh = trained.cache_info().currsize
+    return RunRecord(tuple(joined), tuple(worlds), results, hindsight, sizes, fresh, 0)
 
 
 @contextmanager

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from benchmarks.studies import person
+from benchmarks.study_pages import comment_of
 from hat_sim.preflight import Plan, load_checked, prepare
 from hat_sim.sweep.axes import axes_of
 from hat_sim.sweep.grid import sweep_problems
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
-WITHOUT_DOWNLOAD = ("generated", "many_targets", "per_device", "shared_fleet")
+WITHOUT_DOWNLOAD = ("generated", "many_targets", "per_device", "rounds", "shared_fleet")
 WITH_DOWNLOAD = ("digits", "hapt", "sentiment", "vowel", "watch")
 SIGNATURES = (
     "attention-idle",
@@ -28,7 +29,15 @@ SIGNATURES = (
     "over-filtered",
     "unstable",
 )
-STUDIES = ("hapt-mix", "hapt-spread", "watch-mix", "watch-spread")
+STUDIES = ("hapt-mix", "hapt-rounds", "hapt-spread", "watch-mix", "watch-spread")
+
+
+COMPARISONS = (
+    "methods-generated-confirm",
+    "methods-hapt",
+    "methods-hapt-confirm",
+    "methods-sentiment-confirm",
+)
 
 
 def run(scenario: str, out: Path, *options: str) -> dict[str, Any]:
@@ -62,8 +71,16 @@ def test_a_study_is_a_sound_sweep_that_leaves_the_people_of_its_targets_out(stud
         assert len({person(it) for it in (*targets, *sources)}) == 10
 
 
-def test_four_studies_ship_and_this_file_knows_each():
-    assert sorted(it.stem for it in (FOLDER / "studies").iterdir()) == sorted(STUDIES)
+@pytest.mark.parametrize("study", COMPARISONS)
+def test_a_comparison_is_sound_and_names_its_command(study: str):
+    file = FOLDER / "studies" / f"{study}.yaml"
+    assert load_checked(file).scenario.name == study
+    _, command = comment_of(file.read_text(encoding="utf-8"))
+    assert command.startswith(f"hat-sim compare scenarios/studies/{study}.yaml --methods hat")
+
+
+def test_this_file_knows_each_study_that_ships():
+    assert sorted(it.stem for it in (FOLDER / "studies").iterdir()) == sorted(STUDIES + COMPARISONS)
 
 
 def test_a_scenario_ships_for_each_signature():
@@ -111,6 +128,11 @@ def test_shared_fleet_holds_no_domain_of_a_target():
     assert targets.isdisjoint(source.domain for source in fleets[0].sources)
 
 
+def test_rounds_lets_every_target_serve_those_of_later_rounds():
+    fleets = plan("rounds").fleets
+    assert [len(fleet.sources) for fleet in fleets] == [4, 4, 6, 6, 8, 8]
+
+
 def test_watch_leaves_out_the_other_wrist_of_its_target():
     scenario = load_checked(FOLDER / "watch.yaml").scenario
     assert scenario.target.domain == ("subject-1-left",)
@@ -118,7 +140,7 @@ def test_watch_leaves_out_the_other_wrist_of_its_target():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["generated", "many_targets"])
+@pytest.mark.parametrize("scenario", ["generated", "many_targets", "rounds"])
 def test_runs(scenario: str, tmp_path: Path):
     result = run(scenario, tmp_path / "run")
     assert len(result["targets"]) == len(plan(scenario).fleets)

@@ -17,6 +17,8 @@ MOST_TARGETS = 30
 def print_summary(console: Console, result: dict[str, Any], folder: Path, diagnosis: Sequence[str]) -> None:
     """Show a `result.json`: accuracy against target-only, the chosen sources, costs, and what looks wrong."""
     console.print(_targets(result))
+    if "rounds" in result:
+        console.print(_rounds(result))
     console.print(_costs(result))
     for note in sorted({note for target in result["targets"] for note in target["notes"]}):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
@@ -46,6 +48,24 @@ def _targets(result: dict[str, Any]) -> Table:
     if len(result["targets"]) > 1:
         table.add_section()
         table.add_row("mean", *_compared(result))
+    return table
+
+
+def _rounds(result: dict[str, Any]) -> Table:
+    table = Table(title="rounds", title_justify="left")
+    for column in ("round", "accuracy", "gain", "payload", "time", "from earlier targets"):
+        table.add_column(column, justify="right")
+    for it in result["rounds"]:
+        chosen = sum(len(one["selected"]) for one in result["targets"] if one["round"] == it["round"])
+        accuracy, _, gain = _compared(it)
+        table.add_row(
+            str(it["round"]),
+            accuracy,
+            gain,
+            f"{it['traffic']['payload_bytes']:,} B",
+            f"{it['simulated_s']:,.3f} s",
+            f"{it['expanded']['selected']} of {chosen}" if it["expanded"]["sources"] else "-",
+        )
     return table
 
 

@@ -55,8 +55,10 @@ def _summary(scenario: Scenario) -> str:
 
     facts = known_facts(scenario.data)
     domains = None if facts is None else len(facts.domains)
-    targets, sources = target_count(scenario.target, domains), source_count(scenario.sources, domains)
-    return f"{scenario.name}, {_counted(targets, 'target')}, {_counted(sources, 'source')}"
+    targets, sources = target_count(scenario, domains), source_count(scenario, domains)
+    rounds = scenario.rounds
+    when = "" if rounds is None else f" in {_counted(len(rounds.domains), 'round')}"
+    return f"{scenario.name}, {_counted(targets, 'target')}{when}, {_counted(sources, 'source')}"
 
 
 def _counted(number: int | None, noun: str) -> str:

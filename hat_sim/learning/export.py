@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from hat_sim.errors import InternalError
-from hat_sim.learning.models import Classifier
+from hat_sim.learning.architectures import Description
+from hat_sim.learning.models import Classifier, build
 
 _NUMBERED = re.compile(rb"___torch_mangle_(\d+)")
 _NOTES = (".debug_pkl", ".data/serialization_id")
@@ -48,6 +49,13 @@ def export(model: nn.Module, samples: NDArray[np.float32]) -> Exported:
         if not torch.allclose(loaded(inputs), model(inputs), rtol=1e-5, atol=1e-5, equal_nan=True):
             raise InternalError("the exported program does not give the model's predictions")
     return Exported(weights, program)
+
+
+def imported(weights: bytes, description: Description) -> Classifier:
+    """The model of this architecture whose exported weights these are."""
+    model = build(description, seed=0)
+    model.load_state_dict(load(weights))
+    return model.eval()
 
 
 def _architecture(model: nn.Module) -> str:

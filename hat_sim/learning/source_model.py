@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from hat_sim.learning.architectures import ARCHITECTURES, Description, describe
+from hat_sim.learning.architectures import ARCHITECTURES, Description, describe, fitting
 from hat_sim.learning.models import Classifier, Standardise, build, load_weights, weights_of
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import Precision
@@ -42,6 +42,15 @@ def description_of(architecture: str, shape: tuple[int, ...], classes: int) -> D
         return describe(architecture, shape, classes)
     except ValueError as error:
         raise ProtocolError(Fault.SHAPE, str(error)) from None
+
+
+def architecture_of(model: object) -> str | None:
+    """The architecture of the catalogue whose classifier a model is, None where it is none."""
+    if type(model) is not Classifier:
+        return None
+    of = model.description
+    known = of.name in fitting(of.shape) and of == describe(of.name, of.shape, of.head.outputs)
+    return of.name if known else None
 
 
 def empty_model(description: Description) -> Classifier:

@@ -29,7 +29,7 @@ class Fitting:
 
     def resolved(self, fleet: Fleet) -> Fleet:
         """The fleet with an architecture in place of each `auto`."""
-        sources = tuple(self._resolve(device, is_target=False) for device in fleet.sources)
+        sources = tuple(self._resolve(it, is_target=it.round is not None) for it in fleet.sources)
         return Fleet(self._resolve(fleet.target, is_target=True), sources)
 
     def problems(self, fleet: Fleet) -> Iterator[Problem]:
@@ -37,7 +37,7 @@ class Fitting:
         yield from self._problem(fleet.target, "target.architecture", is_target=True)
         listed = isinstance(self._scenario.sources, tuple)
         found: dict[Problem, None] = {}
-        for index, device in enumerate(fleet.sources):
+        for index, device in enumerate(it for it in fleet.sources if it.round is None):
             path = f"sources.{index}.architecture" if listed else "sources.architectures"
             found.update(dict.fromkeys(self._problem(device, path, is_target=False)))
         yield from found

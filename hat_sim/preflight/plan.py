@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 
 from pydantic import BaseModel
 
@@ -33,6 +34,11 @@ class Plan:
     method: Method
     options: BaseModel
     notes: tuple[str, ...]
+
+    @property
+    def rounds(self) -> tuple[tuple[Fleet, ...], ...]:
+        """The fleets by the round of their targets: all together, where the scenario has no rounds."""
+        return tuple(tuple(them) for _, them in groupby(self.fleets, lambda fleet: fleet.target.round))
 
     @property
     def source_recipe(self) -> SourceRecipe:

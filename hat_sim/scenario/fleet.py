@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -24,13 +24,18 @@ from hat_sim.seeding import derive_seed
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device of a fleet; `architecture` may still be `auto`."""
+    """One device of a fleet; `architecture` may still be `auto`.
+
+    `round` is the one in which it joins as a target, from 1, in a scenario of rounds; a device with it among
+    the sources is an expanded target.
+    """
 
     name: str
     domain: str
     architecture: str
     profile: DeviceProfile
     link: LinkProfile
+    round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +50,20 @@ def build_fleets(scenario: Scenario, dataset_domains: Sequence[str]) -> tuple[Fl
     """One fleet for each target domain, in the order of the scenario or, for `each`, of the dataset.
 
     Raises UserError with a Problem for every domain that the dataset does not have, for every target
-    among its own explicit sources, and where nothing is left to be a source.
+    among its own explicit sources or in two rounds, and where nothing is left to be a source.
     """
     problems = list(_problems(scenario, dataset_domains))
     if problems:
         raise UserError(problems)
-    builder = _Builder(scenario, dataset_domains)
-    return tuple(builder.fleet(domain) for domain in target_domains(scenario, dataset_domains))
+    return tuple(_Builder(scenario, dataset_domains).fleets())
 
 
 def target_domains(scenario: Scenario, dataset_domains: Sequence[str]) -> tuple[str, ...]:
-    """The domain of every target."""
-    domains = scenario.target.domain
-    return tuple(dataset_domains) if domains == "each" else domains
+    """The domain of every target, of all rounds."""
+    if scenario.rounds is not None:
+        return tuple(domain for domains in scenario.rounds.domains for domain in domains)
+    own = scenario.target.domain
+    return tuple(dataset_domains) if own is None or own == "each" else own
 
 
 def target_name(domain: str) -> str:
@@ -68,9 +74,13 @@ def target_name(domain: str) -> str:
 def _problems(scenario: Scenario, dataset_domains: Sequence[str]) -> Iterator[Problem]:
     known = set(dataset_domains)
     targets = set(target_domains(scenario, dataset_domains))
+    joined: set[str] = set()
     for path, domain in _named_targets(scenario):
         if domain not in known:
             yield Problem(f'unknown domain "{domain}"', path=path, hint=suggestion(domain, dataset_domains))
+        elif domain in joined:
+            yield Problem(f'"{domain}" joins more than once', path=path, hint="each domain in one round")
+        joined.add(domain)
     for path, domain in _named_sources(scenario):
         if domain not in known:
             yield Problem(f'unknown domain "{domain}"', path=path, hint=suggestion(domain, dataset_domains))
@@ -89,19 +99,19 @@ def _problems(scenario: Scenario, dataset_domains: Sequence[str]) -> Iterator[Pr
                     path=f"sources.{index}.name",
                     hint="any other name",
                 )
-    elif scenario.sources.domains == "all" and len(known) < 2:
-        yield Problem(
-            "no domain is left to be a source",
-            path="sources.domains",
-            hint="the data need at least two domains",
-        )
+    elif scenario.sources.domains == "all" and (len(known) < 2 or (scenario.rounds and known <= targets)):
+        hint = "fewer of them in `rounds`" if len(known) > 1 else "the data need at least two domains"
+        yield Problem("no domain is left to be a source", path="sources.domains", hint=hint)
 
 
 def _named_targets(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    domains = scenario.target.domain
-    if domains != "each":
+    own, rounds = scenario.target.domain, scenario.rounds
+    listed = {} if own is None or own == "each" else {"target.domain": own}
+    if rounds is not None:
+        listed = {f"rounds.domains.{number}": domains for number, domains in enumerate(rounds.domains)}
+    for path, domains in listed.items():
         for index, domain in enumerate(domains):
-            yield ("target.domain" if len(domains) == 1 else f"target.domain.{index}"), domain
+            yield (path if len(domains) == 1 else f"{path}.{index}"), domain
 
 
 def _named_sources(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -124,21 +134,41 @@ class _Builder:
         self._link_profile = cache(scenario.link_profile)
         self._ticket = cache(lambda purpose, name: derive_seed(scenario.seed, purpose, name))
 
-    def fleet(self, domain: str) -> Fleet:
+    def fleets(self) -> Iterator[Fleet]:
+        rounds = self._scenario.rounds
+        everyone = target_domains(self._scenario, self._dataset_domains)
+        if rounds is None:
+            for domain in everyone:
+                yield Fleet(self._target(domain, None), self._sources([domain]))
+            return
+        first = self._sources(everyone)
+        expanded: tuple[Device, ...] = ()
+        for number, domains in enumerate(rounds.domains, 1):
+            targets = tuple(self._target(domain, number) for domain in domains)
+            for target in targets:
+                yield Fleet(target, (*first, *expanded))
+            if rounds.serve:
+                expanded = (*expanded, *targets)
+
+    def _target(self, domain: str, number: int | None) -> Device:
         target = self._scenario.target
-        device = Device(
+        return Device(
             name=target_name(domain),
             domain=domain,
             architecture=target.architecture,
             profile=self._device_profile(target.device),
             link=self._link_profile(target.link),
+            round=number,
         )
-        sources = self._scenario.sources
-        if isinstance(sources, tuple):
-            return Fleet(device, self._listed(sources, device.name))
-        return Fleet(device, self._dealt(sources, domain, device.name))
 
-    def _listed(self, sources: Sequence[SourceDevice], reserved: str) -> tuple[Device, ...]:
+    def _sources(self, targets: Collection[str]) -> tuple[Device, ...]:
+        """The scenario's own sources, beside targets of these domains."""
+        sources, reserved = self._scenario.sources, {target_name(domain) for domain in targets}
+        if isinstance(sources, tuple):
+            return self._listed(sources, reserved)
+        return self._dealt(sources, targets, reserved)
+
+    def _listed(self, sources: Sequence[SourceDevice], reserved: Collection[str]) -> tuple[Device, ...]:
         names = _names([source.domain for source in sources], [source.name for source in sources], reserved)
         return tuple(
             Device(
@@ -151,10 +181,12 @@ class _Builder:
             for name, source in zip(names, sources, strict=True)
         )
 
-    def _dealt(self, sources: SourceDistribution, target_domain: str, reserved: str) -> tuple[Device, ...]:
-        everyone = [domain for domain in self._dataset_domains if domain != target_domain]
+    def _dealt(
+        self, sources: SourceDistribution, targets: Collection[str], reserved: Collection[str]
+    ) -> tuple[Device, ...]:
+        everyone = [domain for domain in self._dataset_domains if domain not in targets]
         domains = everyone if sources.domains == "all" else list(sources.domains)
-        count = source_count(sources, len(self._dataset_domains))
+        count = source_count(self._scenario, len(self._dataset_domains))
         chosen = self._cycled(domains, len(domains) if count is None else count)
         names = _names(chosen, [None] * len(chosen), reserved)
         devices = self._deal("devices", sources.devices, names)
@@ -216,9 +248,9 @@ def apportion(counts: Mapping[str, int], total: int) -> dict[str, int]:
     return scaled
 
 
-def _names(domains: Sequence[str], given: Sequence[str | None], reserved: str) -> list[str]:
+def _names(domains: Sequence[str], given: Sequence[str | None], reserved: Collection[str]) -> list[str]:
     """A name for each source: the given one, else its domain, with a number where that name is taken."""
-    taken = {reserved, *(name for name in given if name is not None)}
+    taken = {*reserved, *(name for name in given if name is not None)}
     repeats: Counter[str] = Counter()
     names = []
     for domain, name in zip(domains, given, strict=True):

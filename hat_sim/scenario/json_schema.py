@@ -15,6 +15,10 @@ def json_schema(method_options: Mapping[str, Mapping[str, Any]] | None = None) -
     of these is held to its options, any other method's options stay open.
     """
     schema = Scenario.model_json_schema()
+    schema["anyOf"] = [
+        {"properties": {"rounds": {"type": "object"}}, "required": ["rounds"]},
+        {"properties": {"target": {"required": ["domain"]}}},
+    ]
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     if method_options:
         schema["$defs"]["Method"]["allOf"] = [

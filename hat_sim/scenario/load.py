@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from hat_sim.errors import Problem, UserError
 from hat_sim.scenario import messages, salvage
-from hat_sim.scenario.names import known_profiles
+from hat_sim.scenario.names import validation_context
 from hat_sim.scenario.overrides import apply_overrides, put
 from hat_sim.scenario.schema import Scenario
 from hat_sim.scenario.tree import Tree, read_tree
@@ -98,7 +98,7 @@ def _validate(values: dict[str, Any]) -> tuple[Scenario | None, list[tuple[messa
     Each pass validates what the one before left: a check over a whole section only runs when every key of
     the section is valid.
     """
-    context = known_profiles(values)
+    context = validation_context(values)
     values = copy.deepcopy(values)
     found: dict[messages.Path, list[Problem]] = {}
     while True:

@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "links.*": profiles.OwnLink,
     "training": schema.Training,
     "transfer": schema.Transfer,
+    "rounds": schema.Rounds,
     "sweep": schema.Sweep,
 }
 """The section that stands at each path, `*` for any index or name."""

@@ -35,12 +35,11 @@ def refuse(what: str, hint: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint})
 
 
-def known_profiles(tree: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The validation context that makes a scenario's own devices and links known beside the catalogue's."""
+def validation_context(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """What a section has to know of others: the scenario's own devices and links, and if there are rounds."""
     sections = {kind: tree.get(kind) for kind in ("devices", "links")}
-    return {
-        kind: tuple(section) if isinstance(section, Mapping) else () for kind, section in sections.items()
-    }
+    own = {kind: tuple(section) if isinstance(section, Mapping) else () for kind, section in sections.items()}
+    return {**own, "rounds": tree.get("rounds") is not None}
 
 
 def _known(kind: str, catalogue: Callable[[], Mapping[str, object]]) -> AfterValidator:
@@ -64,19 +63,16 @@ def _all_different(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _shape(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "<counts>"
+def _one_or_names(value: Any) -> str:
     return "<names>" if isinstance(value, list | tuple) else ONE
 
 
-def _shape_or(word: str) -> Callable[[Any], str]:
-    def shape(value: Any) -> str:
-        if value == word:
-            return "<word>"
-        return "<names>" if isinstance(value, list | tuple) else ONE
+def _shape(value: Any) -> str:
+    return "<counts>" if isinstance(value, Mapping) else _one_or_names(value)
 
-    return shape
+
+def _shape_or(word: str) -> Callable[[Any], str]:
+    return lambda value: "<word>" if value == word else _one_or_names(value)
 
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -99,4 +95,8 @@ SourceDomains = Annotated[
 ]
 TargetDomains = Annotated[
     Annotated[EachDomain, Tag("<word>")] | _One[Name] | _Several[Name], Discriminator(_shape_or("each"))
+]
+RoundDomains = Annotated[
+    _One[Name] | Annotated[tuple[Name, ...], Field(min_length=1), Tag("<names>")],
+    Discriminator(_one_or_names),
 ]

@@ -14,7 +14,7 @@ from hat_sim.scenario.messages import Path, pattern_of, section_at
 from hat_sim.scenario.nearest import nearest
 from hat_sim.units import Dimension
 
-_DECISIVE = frozenset({"target", "target.domain", "method", "method.name"})
+_DECISIVE = frozenset({"target", "target.domain", "method", "method.name", "rounds", "rounds.domains"})
 
 
 def leave_out(values: dict[str, Any], path: Path) -> None:
@@ -36,6 +36,8 @@ def leave_out(values: dict[str, Any], path: Path) -> None:
         holder[path[-1]] = stand_in()
     else:
         holder.pop(path[-1], None)
+    if path[0] == "target" and values.get("rounds") is not None:
+        values["target"].pop("domain", None)
 
 
 def is_decisive(path: Path) -> bool:
@@ -74,6 +76,8 @@ _STAND_INS: Mapping[str, Callable[[], Any]] = {
     "target.domain": lambda: "each",
     "target.device": _device,
     "target.link": _link,
+    "rounds": lambda: {"domains": [["stand-in"]]},
+    "rounds.domains": lambda: [["stand-in"]],
     "sources": lambda: {"devices": _device(), "links": _link()},
     "sources.devices": _device,
     "sources.links": _link,

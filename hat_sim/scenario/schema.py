@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic_core import PydanticKnownError
 
 from hat_sim import units
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile, device_profiles, link_profiles
@@ -16,6 +17,7 @@ from hat_sim.scenario.names import (
     Identifier,
     LinkName,
     Name,
+    RoundDomains,
     Shares,
     SourceDomains,
     TargetDomains,
@@ -104,11 +106,24 @@ class Method(Section):
         return self.model_extra or {}
 
 
+def _here_or_in_rounds(domains: TargetDomains | None, info: ValidationInfo) -> TargetDomains | None:
+    in_rounds = (info.context or {}).get("rounds", False)
+    if domains is None and not in_rounds:
+        raise PydanticKnownError("missing")
+    if domains is not None and in_rounds:
+        raise refuse("the targets are those of `rounds`", "leave it out, or leave out `rounds`")
+    return domains
+
+
 class Target(Section):
     """The new device that joins with few labels; one independent world for each domain."""
 
-    domain: TargetDomains = Field(
-        title="Domain", description="One domain, a list of them, or `each`: every domain in its own world."
+    domain: Annotated[TargetDomains | None, AfterValidator(_here_or_in_rounds)] = Field(
+        default=None,
+        validate_default=True,
+        title="Domain",
+        description="One domain, a list of them, or `each`: every domain in its own world. Left out where "
+        "there are `rounds`.",
     )
     device: DeviceName = Field(title="Device", description="A device profile.")
     link: LinkName = Field(title="Link", description="A link profile.")
@@ -236,6 +251,20 @@ class Transfer(Section):
     )
 
 
+class Rounds(Section):
+    """System expansion: domains join one round after another."""
+
+    domains: tuple[RoundDomains, ...] = Field(
+        min_length=1, title="Domains", description="For each round the domains of its targets, one or a list."
+    )
+    serve: bool = Field(
+        default=True,
+        strict=True,
+        title="Serve",
+        description="Whether a target that has joined is a source from the next round on.",
+    )
+
+
 class Sweep(Section):
     """What `hat-sim sweep` varies; a run takes the scenario as it stands."""
 
@@ -256,11 +285,6 @@ def _no_faults(faults: tuple[Any, ...]) -> tuple[Any, ...]:
     if faults:
         raise refuse("faults are not simulated yet", "only [] is accepted")
     return faults
-
-
-def _not_supported(value: None) -> None:
-    if value is not None:
-        raise refuse("not supported yet", "leave it out")
 
 
 def _names_differ(sources: tuple[SourceDevice, ...]) -> tuple[SourceDevice, ...]:
@@ -306,8 +330,8 @@ class Scenario(Section):
     faults: Annotated[tuple[Any, ...], AfterValidator(_no_faults)] = Field(
         default=(), title="Faults", description="Not simulated yet: only [] is accepted."
     )
-    rounds: Annotated[Any, AfterValidator(_not_supported)] = Field(
-        default=None, title="Rounds", description="Not supported yet."
+    rounds: Rounds | None = Field(
+        default=None, title="Rounds", description="Domains that join one round after another."
     )
     sweep: Sweep | None = Field(default=None, title="Sweep", description="What `hat-sim sweep` varies.")
 
@@ -322,13 +346,17 @@ class Scenario(Section):
         return link_profiles()[name] if own is None else own.profile(name)
 
 
-def target_count(target: Target, domains: int | None) -> int | None:
+def target_count(scenario: Scenario, domains: int | None) -> int | None:
     """The number of targets, given the number of all domains; None where that is not known but needed."""
-    return domains if target.domain == "each" else len(target.domain)
+    if scenario.rounds is not None:
+        return sum(map(len, scenario.rounds.domains))
+    own = scenario.target.domain
+    return domains if own is None or own == "each" else len(own)
 
 
-def source_count(sources: SourceDistribution | tuple[SourceDevice, ...], domains: int | None) -> int | None:
-    """The number of sources of one target, given the number of all domains; None as in `target_count`."""
+def source_count(scenario: Scenario, domains: int | None) -> int | None:
+    """The number of sources of one target, without those that join; None as in `target_count`."""
+    sources = scenario.sources
     if isinstance(sources, tuple):
         return len(sources)
     fixed = next(iter(sources.sums().values()), None)
@@ -336,4 +364,5 @@ def source_count(sources: SourceDistribution | tuple[SourceDevice, ...], domains
         return fixed
     if sources.domains != "all":
         return len(sources.domains)
-    return None if domains is None else domains - 1
+    left_out = 1 if scenario.rounds is None else sum(map(len, scenario.rounds.domains))
+    return None if domains is None else domains - left_out

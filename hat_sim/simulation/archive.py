@@ -44,7 +44,7 @@ def finish(
             folder.write_model(target, it.weights, it.program)
     ledger = [row for world in record.worlds for row in world.ledger]
     curves = [{"target": name, **row} for name, it in record.targets.items() for row in it.curve]
-    fleet = [row for fleet in plan.fleets for row in _fleet(fleet, record)]
+    fleet = [row for fleet in record.fleets for row in _fleet(fleet, record)]
     folder.write_ledger(ledger)
     folder.write_curves(curves)
     folder.write_fleet(fleet)
@@ -61,8 +61,9 @@ def finish(
             "wall_s": round(wall_s, 3),
         },
     )
-    outcomes = [_outcome(fleet, record) for fleet in plan.fleets]
-    result = result_of(identity_of(plan), outcomes, record.worlds, plan.notes)
+    outcomes = [_outcome(fleet, record) for fleet in record.fleets]
+    notes = [*plan.notes, *_notes(plan, record)]
+    result = result_of(identity_of(plan), outcomes, record.worlds, notes)
     frames = ((row.target, row.kind, row.sender, row.receiver, row.outcome) for row in ledger)
     found = findings(evidence_of(result["targets"], fleet, curves, frames))
     result["diagnosis"] = rounded_floats([it.as_json() for it in found])
@@ -86,7 +87,19 @@ def _outcome(fleet: Fleet, record: RunRecord) -> TargetOutcome:
         selected=it.selected,
         all_models_bytes=record.all_models_bytes[name],
         notes=it.notes,
+        round=fleet.target.round,
+        expanded=tuple(source.name for source in fleet.sources if source.round is not None),
     )
+
+
+def _notes(plan: Plan, record: RunRecord) -> Iterator[str]:
+    """Which targets were to be sources in later rounds and could not."""
+    expected = {it.name for fleet in plan.fleets for it in fleet.sources if it.round is not None}
+    silent = [name for name, it in record.targets.items() if name in expected and it.architecture is None]
+    if silent:
+        yield (
+            f"no source in later rounds, since their models are none of the catalogue's: {', '.join(silent)}"
+        )
 
 
 def _fleet(fleet: Fleet, record: RunRecord) -> Iterator[dict[str, Any]]:

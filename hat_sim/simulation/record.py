@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hat_sim.protocol.ledger import LedgerRow
+from hat_sim.scenario.fleet import Fleet
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class TargetResult:
     `class_weights` holds, for each source that was fused, its mean weight over the samples that the fusion
     takes for a class, by the class's index. `accuracy_fused` is that of the last fusion on the unlabelled
     samples, whose labels only the observer knows, and `accuracy_fused_equally` the same with equal weights.
+    `architecture` is that of the model, None where it is no classifier of the catalogue's.
     """
 
     accuracy: float
@@ -63,6 +65,7 @@ class TargetResult:
     accuracy_fused: float | None
     accuracy_fused_equally: float | None
     notes: tuple[str, ...]
+    architecture: str | None
     weights: bytes
     program: bytes
 
@@ -97,8 +100,12 @@ class Hindsight:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run: worlds and targets in the scenario's order, and what of it was computed afresh."""
+    """A run: worlds and targets in the scenario's order, and what of it was computed afresh.
 
+    `fleets` are those of the worlds: expanded targets are there as the sources that they have become.
+    """
+
+    fleets: tuple[Fleet, ...]
     worlds: tuple[WorldRecord, ...]
     targets: Mapping[str, TargetResult]
     hindsight: Mapping[str, Hindsight]

@@ -18,7 +18,11 @@ DIGITS = 9
 
 @dataclass(frozen=True)
 class TargetOutcome:
-    """What the observer and the method say of one target; `all_models_bytes` is the fleet's, by its codec."""
+    """What the observer and the method say of one target; `all_models_bytes` is the fleet's, by its codec.
+
+    `round` is the one in which it joins, where there are rounds, and `expanded` are those of its sources that
+    joined in earlier ones.
+    """
 
     device: str
     domain: str
@@ -32,6 +36,8 @@ class TargetOutcome:
     notes: tuple[str, ...]
     accuracy_fused: float | None = None
     accuracy_fused_equally: float | None = None
+    round: int | None = None
+    expanded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ def result_of(
 ) -> dict[str, Any]:
     """The content of `result.json`, its keys in the contract's order, floats rounded to 9 digits.
 
-    `notes` are what a user should know of the run before trusting any figure.
+    `notes` are what a user should know of the run before trusting any figure. Rounds follow one another, so
+    the time of the run is that of the slowest target of each round, added up.
     """
     rows = [row for world in worlds for row in world.ledger]
     own: defaultdict[str, list[LedgerRow]] = defaultdict(list)
@@ -62,7 +69,8 @@ def result_of(
     energy = _by_target(worlds)
     total = _traffic(rows)
     all_models = sum(outcome.all_models_bytes for outcome in outcomes)
-    slowest = max(times.values(), key=lambda it: it.end_ns)
+    rounds = _by_round(outcomes)
+    slowest = [max((times[it.device] for it in them), key=lambda it: it.end_ns) for them in rounds.values()]
     compute = sum(sum(world.compute_j.values()) for world in worlds)
     radio = sum(sum(world.radio_j.values()) for world in worlds)
     result = {
@@ -82,13 +90,20 @@ def result_of(
             "saving": 1 - total.payload_bytes / all_models,
         },
         "time": {
-            "simulated_s": slowest.end_ns / NS_PER_S,
-            "by_phase": {phase: ns / NS_PER_S for phase, ns in _by_phase(slowest.phase_ns).items()},
+            "simulated_s": sum(it.end_ns for it in slowest) / NS_PER_S,
+            "by_phase": {
+                phase: sum(it.phase_ns.get(phase, 0) for it in slowest) / NS_PER_S for phase in PHASES
+            },
         },
         "energy_j": {"compute": compute, "radio": radio, "by_device": _by_device(worlds)},
         "faults": {},
         "notes": list(notes),
     }
+    if None not in rounds:
+        result["rounds"] = [
+            _round(number, them, worlds, longest)
+            for (number, them), longest in zip(rounds.items(), slowest, strict=True)
+        ]
     rounded: dict[str, Any] = rounded_floats(result)
     return rounded
 
@@ -98,7 +113,7 @@ def _target(
 ) -> dict[str, Any]:
     """What became of one target, and what its model cost; `rows` are its part of the ledger."""
     traffic = _traffic(rows)
-    return {
+    target = {
         "device": outcome.device,
         "domain": outcome.domain,
         "accuracy": outcome.accuracy,
@@ -117,6 +132,39 @@ def _target(
         "accuracy_best_source": outcome.accuracy_best_source,
         "accuracy_fused": outcome.accuracy_fused,
         "accuracy_fused_equally": outcome.accuracy_fused_equally,
+    }
+    return target if outcome.round is None else target | {"round": outcome.round}
+
+
+def _by_round(outcomes: Sequence[TargetOutcome]) -> dict[int | None, list[TargetOutcome]]:
+    """The targets by their round, in order; all under None where there are no rounds."""
+    found: defaultdict[int | None, list[TargetOutcome]] = defaultdict(list)
+    for outcome in outcomes:
+        found[outcome.round].append(outcome)
+    return dict(found)
+
+
+def _round(
+    number: int | None, outcomes: Sequence[TargetOutcome], worlds: Sequence[WorldRecord], slowest: TargetTimes
+) -> dict[str, Any]:
+    """What became of the targets of one round, and what they had of those that joined before them."""
+    names, expanded = {it.device for it in outcomes}, {name for it in outcomes for name in it.expanded}
+    own = [world for world in worlds if not names.isdisjoint(world.targets)]
+    rows = [row for world in own for row in world.ledger]
+    of_expanded = [row for row in rows if row.sender in expanded or row.receiver in expanded]
+    return {
+        "round": number,
+        "targets": [it.device for it in outcomes],
+        "accuracy": _mean([it.accuracy for it in outcomes]),
+        "accuracy_target_only": _mean([it.accuracy_target_only for it in outcomes]),
+        "traffic": _counts(_traffic(rows)),
+        "simulated_s": slowest.end_ns / NS_PER_S,
+        "energy_j": sum(map(_joules, own)),
+        "expanded": {
+            "sources": len(expanded),
+            "selected": sum(name in expanded for it in outcomes for name in it.selected),
+            "payload_bytes": _traffic(of_expanded).payload_bytes,
+        },
     }
 
 
@@ -160,11 +208,11 @@ def _mean(values: Sequence[float]) -> float:
 
 def _by_target(worlds: Sequence[WorldRecord]) -> dict[str, float]:
     """Joules of each target's world; targets that share a world share its joules evenly."""
-    return {
-        name: (sum(world.compute_j.values()) + sum(world.radio_j.values())) / len(world.targets)
-        for world in worlds
-        for name in world.targets
-    }
+    return {name: _joules(world) / len(world.targets) for world in worlds for name in world.targets}
+
+
+def _joules(world: WorldRecord) -> float:
+    return sum(world.compute_j.values()) + sum(world.radio_j.values())
 
 
 def _by_device(worlds: Sequence[WorldRecord]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from hat_sim.scenario.section import Section
 
 Value = bool | int | float | str | None
 
-_NOT_PARAMETERS = frozenset({"name", "seed", "sweep", "faults", "rounds"})
+_NOT_PARAMETERS = frozenset({"name", "seed", "sweep", "faults"})
 
 
 def parameters_of(plan: Plan) -> dict[str, Value]:

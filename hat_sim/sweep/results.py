@@ -35,6 +35,7 @@ def rows_of(cell: Cell, result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "seed": cell.seed,
             "target": target["device"],
             "domain": target["domain"],
+            "round": target.get("round"),
             **settings,
             **cell.parameters,
             **{key: target[key] for key in _OF_TARGET},

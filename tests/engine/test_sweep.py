@@ -41,9 +41,15 @@ def kill_hosts_once():
         open("{log}.killed", "x").close()
     except FileExistsError:
         return
-    for it in Path("/proc").glob("[0-9]*/cmdline"):
-        if it.read_bytes().startswith(b"ray::_HostActor"):
-            os.kill(int(it.parent.name), signal.SIGKILL)
+    for it in Path("/proc").glob("[0-9]*"):
+        # Those of this Ray alone, which have this process's parent.
+        try:
+            title, state = (it / "cmdline").read_bytes(), (it / "stat").read_text()
+        except OSError:
+            continue
+        parent = state.rpartition(")")[2].split()[1]
+        if title.startswith(b"ray::_HostActor") and int(parent) == os.getppid():
+            os.kill(int(it.name), signal.SIGKILL)
 
 
 def work(progress):

@@ -72,6 +72,8 @@ PATHS = st.sampled_from(
         "transfer.weights",
         "faults",
         "rounds",
+        "rounds.domains",
+        "rounds.serve",
         "wrong",
     ]
 )

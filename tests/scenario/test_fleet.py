@@ -9,24 +9,28 @@ from hypothesis import strategies as st
 
 from hat_sim.errors import UserError
 from hat_sim.scenario.fleet import Device, apportion, build_fleets
+from hat_sim.scenario.names import validation_context
 from hat_sim.scenario.schema import Scenario, source_count, target_count
 
 DOMAINS = [f"user-{number}" for number in range(1, 11)]
 
 
-def scenario(target="user-1", seed=0, **sources) -> Scenario:
-    """A scenario whose sources are a distribution with these keys, or the list under `listed`."""
+def scenario(target="user-1", seed=0, rounds=None, **sources) -> Scenario:
+    """A scenario whose sources are a distribution with these keys, or the list under `listed`.
+
+    With `rounds` the targets are those.
+    """
     form = sources.get("listed") or {"devices": "pi4", "links": "lte"} | sources
-    return Scenario.model_validate(
-        {
-            "name": "x",
-            "seed": seed,
-            "data": {"dataset": "d"},
-            "method": {"name": "hat"},
-            "target": {"domain": target, "device": "pi5", "link": "wifi"},
-            "sources": form,
-        }
-    )
+    tree = {
+        "name": "x",
+        "seed": seed,
+        "data": {"dataset": "d"},
+        "method": {"name": "hat"},
+        "target": {"device": "pi5", "link": "wifi"} | ({} if rounds else {"domain": target}),
+        "sources": form,
+        "rounds": rounds,
+    }
+    return Scenario.model_validate(tree, context=validation_context(tree))
 
 
 def sources_of(domains=DOMAINS, **keys) -> tuple[Device, ...]:
@@ -226,10 +230,10 @@ def test_all_problems_of_domains_come_at_once() -> None:
 def test_the_counts_foretold_are_those_of_the_fleets(seed, count, target, domains) -> None:
     world = scenario("user-1" if domains != "all" else target, seed=seed, count=count, domains=domains)
     fleets = build_fleets(world, DOMAINS)
-    assert len(fleets) == target_count(world.target, len(DOMAINS))
+    assert len(fleets) == target_count(world, len(DOMAINS))
     for fleet in fleets:
         names = [device.name for device in (fleet.target, *fleet.sources)]
-        assert len(names) - 1 == source_count(world.sources, len(DOMAINS))
+        assert len(names) - 1 == source_count(world, len(DOMAINS))
         assert len(set(names)) == len(names)
         assert fleet.target.domain not in {source.domain for source in fleet.sources}
 
@@ -239,3 +243,63 @@ def test_a_hundred_thousand_sources_are_light() -> None:
     assert len(dealt) == 100_000
     assert len({id(source.profile) for source in dealt}) == 1
     assert not hasattr(dealt[0], "__dict__")
+
+
+class TestRounds:
+    """Targets that join one round after another, and become sources."""
+
+    def test_expanded_targets_follow_the_sources_that_never_change(self) -> None:
+        world = scenario(rounds={"domains": ["user-1", ["user-2", "user-3"], ["user-4"]]})
+        fleets = build_fleets(world, DOMAINS)
+        assert [fleet.target.domain for fleet in fleets] == ["user-1", "user-2", "user-3", "user-4"]
+        assert [fleet.target.round for fleet in fleets] == [1, 2, 2, 3]
+        first = [f"user-{number}" for number in range(5, 11)]
+        assert [source.name for source in fleets[0].sources] == first
+        assert fleets[1].sources == fleets[2].sources == (*fleets[0].sources, fleets[0].target)
+        assert fleets[3].sources == (*fleets[0].sources, *(fleet.target for fleet in fleets[:3]))
+
+    def test_targets_that_do_not_serve_leave_every_round_the_same_sources(self) -> None:
+        world = scenario(rounds={"domains": [["user-1"], ["user-2"]], "serve": False})
+        one, two = build_fleets(world, DOMAINS)
+        assert one.sources == two.sources
+        assert len(one.sources) == 8
+
+    def test_the_fleet_of_the_first_round_is_that_of_its_targets_without_rounds(self) -> None:
+        mix = {"devices": ["pi4", "pi5"], "links": ["lte", "wifi"], "heterogeneity": {"compute": 0.5}}
+        left = [f"user-{number}" for number in range(3, 11)]
+        [alone] = build_fleets(scenario("user-1", domains=left, **mix), DOMAINS)
+        one, _ = build_fleets(scenario(rounds={"domains": ["user-1", "user-2"]}, **mix), DOMAINS)
+        assert one.sources == alone.sources
+
+    @pytest.mark.parametrize("sources", [{"count": 4}, {}, {"domains": ["user-7", "user-8"]}])
+    def test_the_counts_foretold_are_those_of_the_first_fleet(self, sources) -> None:
+        world = scenario(rounds={"domains": ["user-1", ["user-2", "user-3"]]}, **sources)
+        fleets = build_fleets(world, DOMAINS)
+        assert len(fleets) == target_count(world, None) == 3
+        assert len(fleets[0].sources) == source_count(world, len(DOMAINS))
+
+    def test_all_that_is_wrong_with_its_domains_is_said_at_once(self) -> None:
+        rounds = {"domains": ["usr-1", ["user-2", "user-2"], ["user-3", "x"], "user-3"]}
+        with pytest.raises(UserError) as caught:
+            build_fleets(scenario(rounds=rounds, domains=["user-4", "user-3"]), DOMAINS)
+        assert [(it.path, it.what) for it in caught.value.problems] == [
+            ("rounds.domains.0", 'unknown domain "usr-1"'),
+            ("rounds.domains.1.1", '"user-2" joins more than once'),
+            ("rounds.domains.2.1", 'unknown domain "x"'),
+            ("rounds.domains.3", '"user-3" joins more than once'),
+            ("sources.domains.1", 'the target\'s own domain "user-3" is among its sources'),
+        ]
+
+    def test_rounds_of_all_domains_leave_none_to_begin_with(self) -> None:
+        with pytest.raises(UserError, match=r"no domain is left to be a source \(fewer of them in `rounds`"):
+            build_fleets(scenario(rounds={"domains": ["a", "b"]}), ["a", "b"])
+
+    def test_no_source_has_the_name_of_a_target_of_any_round(self) -> None:
+        listed = [{"name": "target-user-2", "domain": "user-9", "device": "pi4", "link": "lte"}]
+        with pytest.raises(UserError, match="is the name of a target"):
+            build_fleets(scenario(rounds={"domains": ["user-1", "user-2"]}, listed=listed), DOMAINS)
+        domains = ["a", "b", "target-b"]
+        one, two = build_fleets(scenario(rounds={"domains": ["a", "b"]}), domains)
+        assert [source.name for source in two.sources] == ["target-b.2", "target-a"]
+        assert len({device.name for device in (two.target, *two.sources)}) == 3
+        assert one.sources == two.sources[:1]

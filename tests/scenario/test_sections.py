@@ -37,6 +37,15 @@ def test_the_json_schema_accepts_what_a_scenario_accepts(text) -> None:
         jsonschema.validate(accepted, json_schema())
 
 
+def test_the_json_schema_wants_targets_from_one_place_or_the_other(text) -> None:
+    tree = YAML(typ="safe", pure=True).load(text)
+    del tree["target"]["domain"]
+    with pytest.raises(jsonschema.ValidationError, match="'domain' is a required property"):
+        jsonschema.validate(tree, json_schema())
+    tree["rounds"] = {"domains": ["user-1", ["user-2", "user-3"]], "serve": False}
+    jsonschema.validate(tree, json_schema())
+
+
 def test_the_options_of_known_methods_can_be_merged_in(text) -> None:
     scenario = YAML(typ="safe", pure=True).load(text)
     eta = {"properties": {"eta": {"type": "number"}}, "additionalProperties": False}

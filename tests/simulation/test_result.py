@@ -120,6 +120,44 @@ def test_a_result_by_hand(result: dict[str, Any]) -> None:
     assert (two["simulated_s"], two["energy_j"]) == (3.0, 2.25)
 
 
+def test_rounds_by_hand(worlds: list[WorldRecord], result: dict[str, Any]) -> None:
+    """They follow one another, so their times add up; traffic with earlier targets is told."""
+    worlds[1].ledger[0].sender = "target-one"
+    first = replace(outcome("target-one"), round=1)
+    second = replace(outcome("target-two", 1.0, 0.5), round=2, selected=("b", "target-one"))
+    second = replace(second, expanded=("target-one",))
+    found = result_of(IDENTITY, [first, second], worlds)
+    assert found["rounds"] == [
+        {
+            "round": 1,
+            "targets": ["target-one"],
+            "accuracy": 0.5,
+            "accuracy_target_only": 0.25,
+            "traffic": {"payload_bytes": 315, "wire_bytes": 1080, "frames": 3},
+            "simulated_s": 2.0,
+            "energy_j": 5.75,
+            "expanded": {"sources": 0, "selected": 0, "payload_bytes": 0},
+        },
+        {
+            "round": 2,
+            "targets": ["target-two"],
+            "accuracy": 1.0,
+            "accuracy_target_only": 0.5,
+            "traffic": {"payload_bytes": 85, "wire_bytes": 120, "frames": 1},
+            "simulated_s": 3.0,
+            "energy_j": 2.25,
+            "expanded": {"sources": 1, "selected": 1, "payload_bytes": 85},
+        },
+    ]
+    assert [list(it)[-1] for it in found["targets"]] == ["round", "round"]
+    assert found["time"] == {
+        "simulated_s": 5.0,
+        "by_phase": {"coarse": 0.5, "fine": 3.0, "transfer": 0.0, "train": 1.5},
+    }
+    assert found["traffic"] == result["traffic"]
+    assert list(found) == [*result, "rounds"]
+
+
 def test_targets_that_share_a_world_share_its_joules(worlds: list[WorldRecord]) -> None:
     times = {name: TargetTimes(1, {"train": 1}) for name in TARGETS}
     shared = replace(worlds[0], targets=times)

@@ -74,13 +74,18 @@ def accuracy_figure(run: RunRecord) -> Figure:
     )
 
 
+def slowest(run: RunRecord) -> str:
+    """Whose time is the run's, where it has several targets."""
+    return "the slowest target of each round" if "rounds" in run.result else "the slowest target"
+
+
 def time_figure(run: RunRecord) -> Figure:
-    """Simulated time of the slowest target by phase."""
+    """Simulated time of the slowest target by phase; that of each round, added up."""
     time = run.result["time"]
     phases = [{"phase": phase, "seconds": seconds} for phase, seconds in time["by_phase"].items()]
     longest = max(phases, key=lambda row: row["seconds"])
     share = longest["seconds"] / time["simulated_s"] if time["simulated_s"] else 0.0
-    whose = "" if len(run.targets) == 1 else " for the slowest target"
+    whose = "" if len(run.targets) == 1 else f" for {slowest(run)}"
     return Figure(
         key="time-by-phase",
         title="Simulated time by phase",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hat_sim.quantities import counted, duration, joules, percent, points, size
 from hat_sim.report.figure import Figure
 from hat_sim.report.page import Listing, Page, Panel, Section, Tile
 from hat_sim.report.run.fleet import fleet_figure
 from hat_sim.report.run.fusion import class_weight_figure, weight_figure
 from hat_sim.report.run.learning import learning_figures
-from hat_sim.report.run.overview import accuracy_figure, energy_figure, time_figure
+from hat_sim.report.run.overview import accuracy_figure, energy_figure, slowest, time_figure
 from hat_sim.report.run.record import RunRecord, TargetRecord
+from hat_sim.report.run.rounds import rounds_figure
 from hat_sim.report.run.selection import hindsight_figure, score_figure, source_listing
 from hat_sim.report.run.timeline import timeline_figure
 from hat_sim.report.run.traffic import traffic_figures
@@ -39,7 +42,7 @@ def run_page(run: RunRecord) -> Page:
         tiles=_tiles(run),
         remarks=tuple(remarks),
         diagnosis=sentences(run.findings, len(run.targets)),
-        sections=(Section("Accuracy", (accuracy_figure(run),)),) if len(run.targets) > 1 else (),
+        sections=tuple(_overview(run)),
         panels=tuple(
             Panel(it.name, f"{it.domain} ({it.name})", _sections(it, MOST_SOURCES // len(detailed)))
             for it in detailed
@@ -49,6 +52,14 @@ def run_page(run: RunRecord) -> Page:
         footer=f"Made by hat-sim from scenario {result['scenario_sha256']}. Times, bytes and joules are "
         f"simulated; accuracies are measured on test data that no method sees.",
     )
+
+
+def _overview(run: RunRecord) -> Iterator[Section]:
+    rounds = rounds_figure(run)
+    if rounds is not None:
+        yield Section("Rounds", (rounds,))
+    if len(run.targets) > 1:
+        yield Section("Accuracy", (accuracy_figure(run),))
 
 
 def _sections(target: TargetRecord, most_sources: int) -> tuple[Section, ...]:
@@ -74,12 +85,13 @@ def _answer(run: RunRecord) -> str:
     distance = "as much as" if not gain else f"{points(abs(gain))[1:]} {'above' if gain > 0 else 'below'}"
     comparison = f"{distance} training on own labels alone"
     saved = "less" if traffic["saving"] >= 0 else "more"
+    longest = ", one round after another," if "rounds" in result else "" if one else " at most"
     energy = result["energy_j"]
     return (
         f"{who} {percent(result['accuracy'])}, {comparison} "
         f"({percent(result['accuracy_target_only'])}). This moved {size(traffic['payload_bytes'])}, "
         f"{percent(abs(traffic['saving']))} {saved} than sending every source's model would, and took "
-        f"{duration(result['time']['simulated_s'])} of simulated time{'' if one else ' at most'} and "
+        f"{duration(result['time']['simulated_s'])} of simulated time{longest} and "
         f"{joules(energy['compute'] + energy['radio'])}."
     )
 
@@ -108,7 +120,7 @@ def _tiles(run: RunRecord) -> tuple[Tile, ...]:
             "Simulated time",
             duration(whole),
             f"{percent(train / whole if whole else 0.0)} of it training"
-            + ("; the slowest target" if len(run.targets) > 1 else ""),
+            + (f"; {slowest(run)}" if len(run.targets) > 1 else ""),
         ),
         Tile("Energy", joules(energy["compute"] + energy["radio"]), f"{joules(energy['radio'])} of it radio"),
         Tile(
