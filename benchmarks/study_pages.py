@@ -7,6 +7,7 @@ as a comparison. No figure of a page is typed by hand.
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ def _page(name: str) -> str:
     scenario = SCENARIOS / f"{name}.yaml"
     question, command = comment_of(scenario.read_text(encoding="utf-8"))
     out = SWEEPS / name
-    _, *words = command.split()
+    _, *words = shlex.split(command)
     subprocess.run([HAT_SIM, *words, "--out", str(out), "--resume"], check=True, cwd=ROOT)
     sweep = read_sweep(out)
     page = sweep_page(sweep) if sweep.reference is None else compare_page(sweep)

@@ -14,7 +14,7 @@ TWO_ALIKE = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
 
 
 def test_by_hand() -> None:
-    """The first, labelled 0, is the second's one neighbour: .5 x (1, 0) + .5 x (.5, .5). The third has none."""
+    """The first, labelled 0, is the second's neighbour: .5 x (1, 0) + .5 x (.5, .5). The third has none."""
     said = torch.full((3, 2), 0.5)
     found = propagated(said, TWO_ALIKE, torch.tensor([0]), neighbours=1, spread=0.5, rounds=4)
     torch.testing.assert_close(found, torch.tensor([[1.0, 0.0], [0.75, 0.25], [0.5, 0.5]]))

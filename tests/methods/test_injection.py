@@ -45,6 +45,14 @@ def test_only_a_better_mixer_is_stored() -> None:
         assert dictionary.predictions is not None and bool((dictionary.predictions == kept).all())
 
 
+def test_as_a_control_it_takes_whatever_comes() -> None:
+    dictionary = KnowledgeDictionary(takes_all=True)
+    for predictions, accuracy in ((gate(0.9, 0.6), 1.0), (gate(0.1, 0.6), 0.5)):
+        assert dictionary.offer(predictions, predictions, LABELS)
+        assert dictionary.accuracy == accuracy
+        assert dictionary.predictions is not None and torch.equal(dictionary.predictions, predictions)
+
+
 def test_a_first_offer_is_stored_however_bad() -> None:
     dictionary = KnowledgeDictionary()
     assert dictionary.offer(torch.zeros(1, 2), gate(0.0, 0.0), LABELS)

@@ -13,9 +13,13 @@ from torch import Tensor
 
 
 class KnowledgeDictionary:
-    """D: for each sample of the pool the best fused prediction so far, (pool, classes)."""
+    """D: for each sample of the pool the best fused prediction so far, (pool, classes).
 
-    def __init__(self) -> None:
+    One that `takes_all` keeps the latest instead: plain distillation of the mixer, as a control.
+    """
+
+    def __init__(self, takes_all: bool = False) -> None:
+        self._takes_all = takes_all
         self.predictions: Tensor | None = None
         self.accuracy = 0.0
         self._best = (-1.0, -float("inf"))
@@ -25,7 +29,7 @@ class KnowledgeDictionary:
         accuracy = float((gate_predictions.argmax(dim=1) == gate_labels).float().mean())
         chosen = gate_predictions[torch.arange(len(gate_labels)), gate_labels]
         quality = (accuracy, float(chosen.clamp_min(1e-6).log().mean()))
-        if quality <= self._best:
+        if quality <= self._best and not self._takes_all:
             return False
         self._best, self.accuracy, self.predictions = quality, accuracy, predictions.clone()
         return True

@@ -64,7 +64,7 @@ class JointTraining:
         optimizer = Adam(
             [p for p in mixer.parameters() if p.requires_grad], lr=self.options.mixer_learning_rate
         )
-        dictionary = KnowledgeDictionary()
+        dictionary = KnowledgeDictionary(takes_all=self.options.dictionary == "latest")
         labels = self.pool.labels
         trained, gate = self._gate_rows()
         everything, labelled = slice(0, len(self.pool.x)), slice(0, len(labels))
@@ -72,7 +72,7 @@ class JointTraining:
         weights = torch.empty(0)
         taken: list[NDArray[np.int64]] = []
         for epoch in range(self.recipe.epochs):
-            alpha = injection_weight(dictionary.accuracy, self.options.threshold)
+            alpha = self._alpha(dictionary)
             for _ in range(self.recipe.steps_per_epoch):
                 fused, _ = mixer(student.representations(labelled), labelled)
                 loss = mixer.loss(fused[trained], labels[trained], self.options.anchor)
@@ -106,6 +106,11 @@ class JointTraining:
             fused_equally=self._unlabelled(equally),
         )
         return weighed(fitted, [source.name for source in self.sources], weights, fused)
+
+    def _alpha(self, dictionary: KnowledgeDictionary) -> float:
+        if self.options.injection == "full":
+            return 0.0 if dictionary.predictions is None else 1.0
+        return injection_weight(dictionary.accuracy, self.options.threshold)
 
     def _unlabelled(self, fused: Tensor) -> NDArray[np.int64]:
         """The class that fused distributions (pool, classes) take each unlabelled sample for."""

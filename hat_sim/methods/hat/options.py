@@ -53,6 +53,10 @@ class FusionOptions(BaseModel):
     """How strongly the sources' heads are held to the weights they came with."""
     unfrozen_blocks: Annotated[int, Field(ge=0)] = 0
     """How many of the last blocks with parameters of each source encoder train; 0 freezes encoders whole."""
+    dictionary: Literal["best", "latest"] = "best"
+    """Whether the dictionary keeps the best fusion so far or, as a control, takes every one."""
+    injection: Literal["adaptive", "full"] = "adaptive"
+    """alpha by the mixer's accuracy or, as a control, 1 whatever it is."""
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """b: mixer accuracy below which nothing is injected."""
     gate: Literal["training", "held_out"] = "training"
