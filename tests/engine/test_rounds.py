@@ -110,3 +110,15 @@ def test_a_run_that_fails_in_a_later_round_goes_on_there(mishap, scenario: Path,
     assert not kills.exists()
     assert log.read_text().count("first") == 1
     assert same(Path("out"), alone(*ROUNDS, mishap))
+
+
+@pytest.mark.slow
+def test_cells_of_a_sweep_that_serve_and_do_not_are_those_of_the_plain_twin(scenario, same, request) -> None:
+    """Side by side on one Ray, where expanded targets of one cell are nothing to another."""
+    sets = [part for change in ROUNDS for part in ("--set", change)]
+    vary = ["--vary", "rounds.serve=true,false", "--vary", "target.link=wifi,lte", "--seeds", "2"]
+    command = ["sweep", str(scenario), *sets, *vary, "--hosts", "2"]
+    assert main([*command, "--out", "on-ray"]) == 0
+    request.getfixturevalue("without_ray")
+    assert main([*command, "--out", "alone"]) == 0
+    assert same(Path("on-ray"), Path("alone"))
