@@ -42,6 +42,7 @@ def main(names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] =
         page = PAGES / f"{name}.md"
         page.write_text(_page(name), encoding="utf-8")
         print(page.relative_to(ROOT))
+    (PAGES / "README.md").write_text(_contents(), encoding="utf-8")
 
 
 def _page(name: str) -> str:
@@ -66,6 +67,17 @@ def _page(name: str) -> str:
         f"{machine['cores']} cores of {machine['processor']}, torch {machine['packages']['torch']}.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _contents() -> str:
+    """Every study with its question, and with its page or the word that it has not been run."""
+    lines = ["# Studies", "Each is a scenario in `scenarios/studies`, run by the one command that it names."]
+    for file in sorted(SCENARIOS.glob("*.yaml")):
+        question, _ = comment_of(file.read_text(encoding="utf-8"))
+        has_page = (PAGES / f"{file.stem}.md").exists()
+        name = f"[{file.stem}]({file.stem}.md)" if has_page else f"{file.stem} (not run yet)"
+        lines.append(f"**{name}.** {question}")
+    return "\n\n".join(lines) + "\n"
 
 
 def comment_of(text: str) -> tuple[str, str]:

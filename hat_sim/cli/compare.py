@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hat_sim.cli.sweep import Format
+from hat_sim.cli import options
 
 
 def compare(
-    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario file.")],
+    scenario: options.Scenario,
     methods: Annotated[
         str | None,
         typer.Option(
@@ -22,30 +21,22 @@ def compare(
         str | None,
         typer.Option(metavar="METHOD", help="What the others are held against: hat, or the first method."),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of each cell, from the first on.")] = None,
+    seeds: options.Seeds = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(metavar="PATH=VALUES", help="Another axis, such as target.labels_per_class=1,2,5."),
     ] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a key of the scenario.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="The first seed.")] = None,
-    hosts: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Processes for the sources; by default one a core.")
-    ] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, not one of our own.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that receives it.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished comparison.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Run every cell again.")] = False,
-    skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Leave out cells that are no sound scenario.")
-    ] = False,
-    format: Annotated[
-        Format, typer.Option(help="csv writes results.csv beside results.parquet.")
-    ] = Format.parquet,
-    models: Annotated[bool, typer.Option("--models", help="Keep the models of every cell.")] = False,
-    reports: Annotated[bool, typer.Option("--reports", help="Write a report for every cell.")] = False,
+    overrides: options.Overrides = None,
+    seed: options.FirstSeed = None,
+    hosts: options.Hosts = None,
+    address: options.Address = None,
+    out: options.Out = None,
+    resume: options.Resume = False,
+    force: options.ForceCells = False,
+    skip_invalid: options.SkipInvalid = False,
+    format: options.ResultFormat = options.Format.parquet,
+    models: options.Models = False,
+    reports: options.Reports = False,
 ) -> None:
     """Compare methods: accuracy with intervals, paired differences, bytes, time and energy."""
     from hat_sim.cli.sweeping import Request, run_sweep
@@ -65,7 +56,7 @@ def compare(
             resume=resume,
             force=force,
             skip_invalid=skip_invalid,
-            as_csv=format is Format.csv,
+            as_csv=format is options.Format.csv,
             models=models,
             reports=reports,
             reference=reference_of(axis, against),

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from hat_sim.cli import options
+
 
 def run(
-    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a key of the scenario.")
-    ] = None,
+    scenario: options.Scenario,
+    overrides: options.Overrides = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The seed, in place of the scenario's.")] = None,
     hosts: Annotated[
         str | None,
         typer.Option(metavar="N|per-device", help="Processes for the sources; by default one a core."),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, not one of our own.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that receives the run.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
+    address: options.Address = None,
+    out: options.Out = None,
+    resume: options.Resume = False,
     force: Annotated[bool, typer.Option("--force", help="Run again, in place of what is there.")] = False,
 ) -> None:
     """Run a scenario and write its run folder."""

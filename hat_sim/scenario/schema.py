@@ -247,7 +247,7 @@ class Transfer(Section):
     """How models travel."""
 
     weights: Literal["fp32", "fp16", "int8"] = Field(
-        default="fp32", title="Weights", description="The numbers in which a model's weights are sent."
+        default="fp32", title="Weights", description="The numbers in which weights and sent samples travel."
     )
 
 
