@@ -6,8 +6,13 @@ labelled samples held to their labels and S normalised by rows, so that F stays 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
+
+BATCH = 1024
+"""So many samples at once are held against all others: not all pairs fit into memory."""
 
 
 def propagated(
@@ -18,32 +23,59 @@ def propagated(
     The first samples are the labelled ones, with `labels` (labelled,). `spread` is a, from 0 (nothing moves)
     to 1. A sample that resembles nobody keeps what is said of it.
     """
-    graph = neighbour_graph(features, neighbours)
-    lonely = graph.sum(dim=1, keepdim=True) == 0
+    ties = neighbour_ties(features, neighbours)
+    lonely = torch.bincount(ties.rows, minlength=len(said))[:, None] == 0
     held = nn.functional.one_hot(labels, said.shape[1]).float()
     found = said.clone()
     found[: len(labels)] = held
     for _ in range(rounds):
-        found = torch.where(lonely, said, spread * (graph @ found) + (1 - spread) * said)
+        found = torch.where(lonely, said, spread * ties.mean_of(found) + (1 - spread) * said)
         found[: len(labels)] = held
     return found / found.sum(dim=1, keepdim=True)
 
 
-def neighbour_graph(features: Tensor, neighbours: int) -> Tensor:
-    """S (samples, samples): cosines to the nearest `neighbours`, either way round, each row adding up to 1.
+@dataclass(frozen=True)
+class Ties:
+    """S without its zeros: the `shares` (ties,) that samples `rows` take of samples `columns`."""
 
-    Only what points the same way is near; a row without any such stays 0.
+    rows: Tensor
+    columns: Tensor
+    shares: Tensor
+
+    def mean_of(self, values: Tensor) -> Tensor:
+        """S values, for values (samples, columns)."""
+        taken = self.shares[:, None] * values[self.columns]
+        return torch.zeros_like(values).index_add_(0, self.rows, taken)
+
+
+def neighbour_ties(features: Tensor, neighbours: int) -> Ties:
+    """To the nearest `neighbours` by cosine, either way round.
+
+    Only what points the same way is near; a row without any such has no ties.
     """
     samples = len(features)
     unit = nn.functional.normalize(features, dim=1)
-    cosines = unit @ unit.T
-    cosines.fill_diagonal_(-1.0)
-    values, places = cosines.topk(min(neighbours, samples - 1), dim=1)
-    graph = torch.zeros(samples, samples).scatter(1, places, values.clamp_min(0.0))
-    graph = torch.maximum(graph, graph.T)
-    return graph / graph.sum(dim=1, keepdim=True).clamp_min(1e-9)
+    nearest = [_nearest(unit, first, neighbours) for first in range(0, samples, BATCH)]
+    values, places = (torch.cat(parts) for parts in zip(*nearest, strict=True))
+    rows = torch.arange(samples)[:, None].expand_as(places)
+    near = values > 0
+    one, other, value = rows[near], places[near], values[near]
+    ties, tie = torch.unique(torch.cat([one * samples + other, other * samples + one]), return_inverse=True)
+    weights = torch.zeros(len(ties)).scatter_reduce(0, tie, value.repeat(2), "amax")
+    tied, to = ties // samples, ties % samples
+    total = torch.zeros(samples).index_add_(0, tied, weights)
+    return Ties(tied, to, weights / total[tied])
 
 
-def propagation_flop(samples: int, width: int, classes: int, rounds: int) -> int:
-    """Work of `propagated`: all cosines, and a product with the graph in each round."""
-    return 2 * samples * samples * (width + rounds * classes)
+def propagation_flop(samples: int, width: int, classes: int, neighbours: int, rounds: int) -> int:
+    """Work of `propagated`: all cosines, and in each round a product with at most 2 k ties a sample."""
+    return 2 * samples * samples * width + rounds * 2 * 2 * neighbours * samples * classes
+
+
+def _nearest(unit: Tensor, first: int, neighbours: int) -> tuple[Tensor, Tensor]:
+    """Cosines and places (batch, neighbours) of the nearest to a batch of rows, oneself left out."""
+    cosines = unit[first : first + BATCH] @ unit.T
+    batch = torch.arange(len(cosines))
+    cosines[batch, first + batch] = -1.0
+    values, places = cosines.topk(min(neighbours, len(unit) - 1), dim=1)
+    return values, places

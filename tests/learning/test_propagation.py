@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hat_sim.learning.probe import probe, probe_flop
-from hat_sim.learning.propagation import neighbour_graph, propagated, propagation_flop
+from hat_sim.learning.propagation import neighbour_ties, propagated, propagation_flop
 
 TWO_ALIKE = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
 
@@ -27,8 +27,25 @@ def test_without_rounds_the_labels_alone_are_held() -> None:
 
 
 def test_a_graph_ties_either_way_round_and_never_to_oneself() -> None:
-    graph = neighbour_graph(TWO_ALIKE, 1)
+    graph = neighbour_ties(TWO_ALIKE, 1).mean_of(torch.eye(3))
     assert torch.equal(graph, torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]))
+
+
+def dense_graph(features: torch.Tensor, neighbours: int) -> torch.Tensor:
+    """The plain twin: all cosines at once."""
+    unit = torch.nn.functional.normalize(features, dim=1)
+    cosines = (unit @ unit.T).fill_diagonal_(-1.0)
+    values, places = cosines.topk(min(neighbours, len(features) - 1), dim=1)
+    graph = torch.zeros_like(cosines).scatter(1, places, values.clamp_min(0.0))
+    graph = torch.maximum(graph, graph.T)
+    return graph / graph.sum(dim=1, keepdim=True).clamp_min(1e-9)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7, 1500])
+def test_the_sparse_graph_is_the_dense_one(samples: int) -> None:
+    features = torch.randn(samples, 6, generator=torch.Generator().manual_seed(1))
+    ties = neighbour_ties(features, 3)
+    torch.testing.assert_close(ties.mean_of(torch.eye(samples)), dense_graph(features, 3))
 
 
 @given(st.integers(1, 12), st.integers(1, 5), st.floats(0, 0.99), st.integers(0, 1000))
@@ -63,5 +80,5 @@ def test_a_probe_all_but_rules_out_a_class_without_a_label() -> None:
 
 
 def test_work_is_declared() -> None:
-    assert probe_flop(10, 4, 3) == 125 * 3 * 2 * 10 * 4 * 3
-    assert propagation_flop(10, 4, 3, 5) == 2 * 10 * 10 * (4 + 15)
+    assert probe_flop(10, 4, 3) == 30 * 5 // 4 * 3 * 2 * 10 * 4 * 3
+    assert propagation_flop(10, 4, 3, neighbours=2, rounds=5) == 2 * 10 * 10 * 4 + 5 * 2 * 2 * 2 * 10 * 3

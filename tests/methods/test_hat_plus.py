@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from hat_sim.learning.source_model import SourceModel
 from hat_sim.learning.training import logits_of
@@ -102,6 +103,25 @@ def test_the_control_sends_nothing_and_trains_the_student(task) -> None:
     assert fitted.selected == () and fitted.weights == {}
     assert logits_of(fitted.model, task.unlabelled_x).shape == (12, 3)
     assert len(fitted.fused) == len(fitted.curve)
+
+
+@pytest.mark.parametrize("labels", [(1, 1), (0, 2, 0), (0,)])
+def test_few_labelled_classes_are_no_obstacle(labels, task_with, source_of) -> None:
+    """With sources of which one knows no labelled class, and with one label in all."""
+    task = task_with(labels)
+    sources = (source_of("all", (0, 1, 2)), source_of("part", (2, 1)), source_of("one", (1,)))
+    for teacher in (Teacher(task, sources, HatPlusOptions()), Teacher(task, (), SpreadOptions())):
+        said = teacher.taught().teacher
+        assert torch.isfinite(said).all()
+        torch.testing.assert_close(said.sum(dim=1), torch.ones(len(said)))
+
+
+def test_its_declared_work_is_near_what_torch_counts(task_with, sources) -> None:
+    """A probe may stop sooner than after its last step."""
+    teacher = Teacher(task_with((0, 1, 2) * 4), sources, HatPlusOptions())
+    with FlopCounterMode(display=False) as counter:
+        teacher.taught()
+    assert 0.2 < counter.get_total_flops() / teacher.flop() < 1.1
 
 
 def test_its_work_grows_with_its_sources(task, sources) -> None:

@@ -23,6 +23,9 @@ from hat_sim.protocol.effects import Ask, Compute, Replies
 from hat_sim.protocol.messages import Welcome
 
 ALL = (0, 1, 2)
+OTHERS = ("hat", "hat-plus", "self-taught", "target-only", "fedmd")
+FETCHING_ALONE = [name for name in METHODS if name not in OTHERS]
+"""Methods that join and fetch models, and exchange nothing else."""
 DISTILLING = ("aver", "ebkd", "ca-mkd", "amtml-kd", "distill-weighted", "decision", "kd3a")
 
 
@@ -156,7 +159,7 @@ def test_without_weight_on_the_teacher_the_student_learns_alone(
     assert not same(taught, alone)
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("target-only", "hat", "fedmd")])
+@pytest.mark.parametrize("method", FETCHING_ALONE)
 def test_declared_work_is_near_what_torch_counts(
     method: str, task: Task, models: tuple[SourceModel, ...], exchanged: Callable[..., Fitted]
 ) -> None:
@@ -176,7 +179,7 @@ def test_declared_work_is_near_what_torch_counts(
     assert 0.6 < sum(counted) / sum(declared) < 1.1
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("hat", "target-only", "fedmd")])
+@pytest.mark.parametrize("method", FETCHING_ALONE)
 @pytest.mark.parametrize("labels", [(1, 1), (0, 2, 0), (0,)])
 def test_fewer_labelled_classes_than_classes_are_no_obstacle(
     method: str,

@@ -85,7 +85,7 @@ class Teacher:
             encoding
             + reference_flop(pool, self.task.description.shape, own)
             + fits * each
-            + propagation_flop(pool, own + sum(widths), classes, self.options.rounds)
+            + propagation_flop(pool, own + sum(widths), classes, self.options.neighbours, self.options.rounds)
         )
 
     def _agreed(self, rows: Tensor) -> Tensor:
