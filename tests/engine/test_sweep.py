@@ -122,21 +122,20 @@ def test_what_no_axis_touches_is_worked_out_once(own_method, scenario: Path, col
 )
 def test_a_failure_stays_with_its_cell(mishap, error, own_method, scenario: Path) -> None:
     method, _ = own_method
-    vary = ["--vary", f"method.mishap=none,{mishap}", "--vary", "target.link=wifi,lte"]
+    vary = ["--vary", f"method.mishap={mishap},none"]
     assert main(["sweep", str(scenario), "--set", method, *vary, "--out", "out"]) == 1
-    assert [row["method.mishap"] for row in rows(Path("out"))] == ["none", "none"]
-    failures = json.loads(Path("out/failures.json").read_text())
-    assert len(failures) == 2
-    assert all(it["error"].startswith(error) for it in failures)
+    assert [row["method.mishap"] for row in rows(Path("out"))] == ["none"]
+    [failure] = json.loads(Path("out/failures.json").read_text())
+    assert failure["error"].startswith(error)
 
 
 def test_hosts_that_die_are_replaced(own_method, scenario: Path) -> None:
     """Every host is killed in the middle of a sweep: each cell ends as if none had been."""
     method, log = own_method
-    axes = ["--vary", "method.mishap=hosts,none", "--vary", "target.link=wifi,lte,5g"]
+    axes = ["--vary", "method.mishap=hosts,none", "--vary", "target.link=wifi,lte"]
     assert main(["sweep", str(scenario), "--set", method, *axes, "--out", "out", "--hosts", "2"]) == 0
     assert Path(f"{log}.killed").exists()
-    assert len(rows(Path("out"))) == 6
+    assert len(rows(Path("out"))) == 4
     assert len({row["accuracy"] for row in rows(Path("out"))}) == 1
 
 
