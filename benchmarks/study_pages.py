@@ -70,12 +70,12 @@ def _page(name: str) -> str:
 
 
 def _contents() -> str:
-    """Every study with its question, and with its page or the word that it has not been run."""
+    """Every study with its question, and with its page or the word that it has none."""
     lines = ["# Studies", "Each is a scenario in `scenarios/studies`, run by the one command that it names."]
     for file in sorted(SCENARIOS.glob("*.yaml")):
         question, _ = comment_of(file.read_text(encoding="utf-8"))
         has_page = (PAGES / f"{file.stem}.md").exists()
-        name = f"[{file.stem}]({file.stem}.md)" if has_page else f"{file.stem} (not run yet)"
+        name = f"[{file.stem}]({file.stem}.md)" if has_page else f"{file.stem} (no page yet)"
         lines.append(f"**{name}.** {question}")
     return "\n\n".join(lines) + "\n"
 
