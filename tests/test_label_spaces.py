@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from hat_sim.data.splits import split_source
 from hat_sim.errors import Problem, UserError
-from hat_sim.methods.registry import METHODS
 from hat_sim.preflight import Plan, load_checked, prepare
 from hat_sim.preflight.label_spaces import drawn
 from hat_sim.scenario.resolved import resolved_scenario
@@ -185,20 +184,16 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     return narrow
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_runs_where_each_source_knows_two_classes_of_five(
-    method: str, narrow: Callable[..., Any], alone_run: Callable[[Plan], Any]
+def test_hindsight_counts_the_classes_that_a_source_lacks_as_wrong(
+    narrow: Callable[..., Any], alone_run: Callable[[Plan], Any]
 ) -> None:
-    """No frame is refused, and a source is right at most as often as its classes occur."""
-    record = narrow(alone_run, method, "sources.class_share=0.4")
-    assert all(row.outcome == "delivered" for world in record.worlds for row in world.ledger)
-    [result] = record.targets.values()
+    """Of five classes that occur alike, one that knows two is right at most on two fifths and rounding."""
+    record = narrow(alone_run, "target-only", "sources.class_share=0.4")
     [hindsight] = record.hindsight.values()
-    assert 0 <= result.accuracy <= 1
-    assert all(it.on_target <= 0.5 for it in hindsight.sources.values())
+    assert all(0 <= it.on_target <= 0.45 for it in hindsight.sources.values())
 
 
-@pytest.mark.parametrize("method", ["hat", "hat-plus", "aver"])
+@pytest.mark.parametrize("method", ["hat", "aver"])
 def test_a_target_may_meet_fewer_classes_than_its_sources_know(
     method: str, narrow: Callable[..., Any], alone_run: Callable[[Plan], Any]
 ) -> None:
