@@ -29,7 +29,7 @@ SIGNATURES = (
     "over-filtered",
     "unstable",
 )
-STUDIES = ("hapt-mix", "hapt-rounds", "hapt-spread", "watch-mix", "watch-spread")
+STUDIES = ("hapt-mix", "hapt-rounds", "hapt-spread", "label-overlap", "watch-mix", "watch-spread")
 
 
 COMPARISONS = (
