@@ -125,7 +125,7 @@ class _HostActor:
         from hat_sim.learning import model_cache
         from nodes.host import train
 
-        content = (lesson.domain, lesson.description, lesson.recipe, lesson.seed)
+        content = (lesson.domain, lesson.description, lesson.recipe, lesson.seed, lesson.labels)
         key = model_cache.key_of(dataset.digest, *content)
         cached = model_cache.read(key)
         if cached is not None:

@@ -20,7 +20,8 @@ from hat_sim.protocol.messages import Precision
 class Lesson:
     """What a source model is a function of; devices of one lesson share the model.
 
-    `data` is the digest of the dataset and `seed` the run's.
+    `data` is the digest of the dataset and `seed` the run's. `classes` are the dataset's, and `labels` the
+    indices of those that the source ever saw; None stands for all of its domain.
     """
 
     data: str
@@ -29,13 +30,15 @@ class Lesson:
     classes: tuple[str, ...]
     recipe: SourceRecipe
     seed: int
+    labels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Expanded:
     """What a target that has joined is as a source: its part of its domain, and the model it was left with.
 
-    `weights` is the model's file of safetensors, `seed` the run's.
+    `weights` is the model's file of safetensors, `seed` the run's. `labels` are the indices of the classes
+    that it met, None for all of its domain.
     """
 
     data: str
@@ -45,6 +48,7 @@ class Expanded:
     labels_per_class: int
     seed: int
     weights: bytes = field(repr=False)
+    labels: tuple[int, ...] | None = None
 
 
 DeviceRecord = Lesson | Expanded
@@ -61,7 +65,10 @@ class Trained:
 
 @dataclass(frozen=True)
 class Joining:
-    """What a target brings along, under which method, and whom it may ask. `seed` is the run's."""
+    """What a target brings along, under which method, and whom it may ask. `seed` is the run's.
+
+    `labels` are the indices of the classes that it meets, None for all of its domain.
+    """
 
     domain: str
     description: Description
@@ -71,6 +78,7 @@ class Joining:
     recipe: StudentRecipe
     precision: Precision
     seed: int
+    labels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
             classes=classes,
             recipe=plan.source_recipe,
             seed=plan.scenario.seed,
+            labels=_labels(plan, device),
         )
         for fleet in plan.fleets
         for device in fleet.sources
@@ -84,6 +85,7 @@ def expanded_of(
             labels_per_class=plan.scenario.target.labels_per_class,
             seed=plan.scenario.seed,
             weights=results[device.name].weights,
+            labels=_labels(plan, device),
         )
         for fleet in fleets
         for device in fleet.sources
@@ -112,7 +114,14 @@ def joining_of(plan: Plan, fleet: Fleet) -> Joining:
         recipe=plan.student_recipe,
         precision=scenario.transfer.weights,
         seed=scenario.seed,
+        labels=_labels(plan, fleet.target),
     )
+
+
+def _labels(plan: Plan, device: Device) -> tuple[int, ...] | None:
+    """Indices of the classes that the device's domain is cut down to."""
+    classes = tuple(plan.dataset.classes)
+    return None if device.classes is None else tuple(classes.index(name) for name in device.classes)
 
 
 def _description(plan: Plan, device: Device) -> Description:

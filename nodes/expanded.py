@@ -20,7 +20,7 @@ def knowledge_of(record: Expanded, domain: Domain) -> Knowledge:
     1 whatever the student is worth, it claims what Laplace's rule of succession leaves: (right + 1) /
     (labels + 2).
     """
-    split = split_target(domain, record.labels_per_class, record.seed)
+    split = split_target(domain, record.labels_per_class, record.seed, record.labels)
     x, y = domain.x[split.labelled], domain.y[split.labelled]
     model = imported(record.weights, record.description)
     right = round(accuracy_of(model, x, y) * len(y))

@@ -31,7 +31,7 @@ def train(lesson: Lesson, domain: Domain) -> Trained:
     A pure function. Where a domain is too small for a validation part, the accuracy is 0: a source that
     cannot know how good it is claims nothing.
     """
-    split = split_source(domain, lesson.seed)
+    split = split_source(domain, lesson.seed, lesson.labels)
     seed = derive_seed(lesson.seed, "source model", lesson.domain, lesson.description.name)
     model = train_classifier(
         lesson.description, domain.x[split.train], domain.y[split.train], lesson.recipe, seed
@@ -77,7 +77,7 @@ class Host:
         return self._known[record]
 
     def _taught(self, lesson: Lesson, domain: Domain) -> Knowledge:
-        part = split_source(domain, lesson.seed).train
+        part = split_source(domain, lesson.seed, lesson.labels).train
         trained = self._trained(lesson)
         model = empty_model(lesson.description)
         load_weights(model, trained.weights)

@@ -28,7 +28,7 @@ class Examination:
 
 def task_and_examination(joining: Joining, domain: Domain) -> tuple[Task, Examination]:
     """Split the target's domain into what it may use and what it is judged by."""
-    split = split_target(domain, joining.labels_per_class, joining.seed)
+    split = split_target(domain, joining.labels_per_class, joining.seed, joining.labels)
     task = Task(
         description=joining.description,
         classes=joining.classes,

@@ -181,12 +181,18 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
 
         def lesson(device: Device) -> Lesson:
             description = describe(device.architecture, shape, len(classes))
-            return Lesson(dataset.digest, device.domain, description, classes, SourceRecipe(epochs, 32), seed)
+            digest, recipe = dataset.digest, SourceRecipe(epochs, 32)
+            labels = None if device.classes is None else tuple(map(classes.index, device.classes))
+            return Lesson(digest, device.domain, description, classes, recipe, seed, labels)
 
         def joining(fleet: Fleet) -> Joining:
             description = describe(fleet.target.architecture, shape, len(classes))
             names = tuple(device.name for device in fleet.sources)
-            return Joining(fleet.target.domain, description, classes, names, 2, recipe, precision, seed)
+            cut = fleet.target.classes
+            labels = None if cut is None else tuple(map(classes.index, cut))
+            return Joining(
+                fleet.target.domain, description, classes, names, 2, recipe, precision, seed, labels
+            )
 
         sources = {device.name: device for fleet in fleets for device in fleet.sources}
         lessons = {name: lesson(device) for name, device in sources.items()}
@@ -271,14 +277,20 @@ def run_alone(plan: Plan) -> RunRecord:
     def description(device: Device) -> Any:
         return describe(device.architecture, shape, len(classes))
 
+    def labels_of(device: Device) -> tuple[int, ...] | None:
+        return None if device.classes is None else tuple(classes.index(it) for it in device.classes)
+
     worlds, results, hindsight, sizes, joined = [], {}, {}, {}, []
 
     def record_of(device: Device) -> DeviceRecord:
         domain, digest, seed = device.domain, dataset.digest, scenario.seed
         if device.round is None:
-            return Lesson(digest, domain, description(device), classes, plan.source_recipe, seed)
+            recipe = plan.source_recipe
+            return Lesson(digest, domain, description(device), classes, recipe, seed, labels_of(device))
         labels, weights = scenario.target.labels_per_class, results[device.name].weights
-        return Expanded(digest, domain, description(device), classes, labels, seed, weights)
+        return Expanded(
+            digest, domain, description(device), classes, labels, seed, weights, labels_of(device)
+        )
 
     def as_joined(fleet: Fleet) -> Fleet:
         sources = []
@@ -315,6 +327,7 @@ def run_alone(plan: Plan) -> RunRecord:
                 recipe=plan.student_recipe,
                 precision=scenario.transfer.weights,
                 seed=scenario.seed,
+                labels=labels_of(target),
             )
             tasks[target.name] = task_and_examination(joining, dataset.load(target.domain))
             targets[target.name] = Target(plan.method.load()(tasks[target.name][0], plan.options))
@@ -332,6 +345,11 @@ def run_alone(plan: Plan) -> RunRecord:
         results |= {name: observe(targets[name].fitted, tasks[name][1]) for name in targets}
     fresh = trained.cache_info().currsize
     return RunRecord(tuple(joined), tuple(worlds), results, hindsight, sizes, fresh, 0)
+
+
+@pytest.fixture(scope="session")
+def alone_run() -> Callable[[Plan], RunRecord]:
+    return run_alone
 
 
 @contextmanager

@@ -34,6 +34,7 @@ STUDIES = (
     "hapt-mix",
     "hapt-rounds",
     "hapt-spread",
+    "label-overlap",
     "many-sources",
     "similarity",
     "watch-mix",

@@ -7,7 +7,8 @@ other samples included, is unlabelled. Pool and test, train and validation never
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,26 +38,31 @@ class TargetSplit:
     test: NDArray[np.int64]
 
 
-def split_source(domain: Domain, seed: int) -> SourceSplit:
+def split_source(domain: Domain, seed: int, labels: Sequence[int] | None = None) -> SourceSplit:
     """About 80 % of each class to train on and 20 % to validate with.
 
     Each class that occurs is trained on. Where its blocks allow, it is validated too: a class of a single
-    block is not.
+    block is not. Given `labels`, samples of other classes are in neither part, as if there were none.
     """
+    own, domain = _of(domain, labels)
     validation = _hold_out(domain, VALIDATION_SHARE, generator(seed, "source-split", domain.name))
-    return SourceSplit(train=np.flatnonzero(~validation), validation=np.flatnonzero(validation))
+    return SourceSplit(train=own[~validation], validation=own[validation])
 
 
-def split_target(domain: Domain, labels_per_class: int, seed: int) -> TargetSplit:
+def split_target(
+    domain: Domain, labels_per_class: int, seed: int, labels: Sequence[int] | None = None
+) -> TargetSplit:
     """About 40 % of each class to test; of the rest, the pool, `labels_per_class` of each class are labelled.
 
     Each class that occurs is in the pool. Where its blocks allow, it is tested too: a class of a single block
     is not. The test part does not depend on `labels_per_class`, and the labelled samples of n labels
-    are among those of n + 1. They come from as many different blocks as there are.
+    are among those of n + 1. They come from as many different blocks as there are. Given `labels`, samples of
+    other classes are in no part, as if there were none.
     Raises UserError if a class has fewer samples in the pool than labels are asked for.
     """
     if labels_per_class < 1:
         raise UserError(Problem(f"{labels_per_class} labels a class", _LABELS, hint="1 or more"))
+    own, domain = _of(domain, labels)
     test = _hold_out(domain, TEST_SHARE, generator(seed, "target-split", domain.name))
     rng = generator(seed, "target-labels", domain.name)
     labelled = np.zeros(len(domain.y), bool)
@@ -70,13 +76,21 @@ def split_target(domain: Domain, labels_per_class: int, seed: int) -> TargetSpli
     if problems:
         raise UserError(problems)
     return TargetSplit(
-        labelled=np.flatnonzero(labelled),
-        unlabelled=np.flatnonzero(~labelled & ~test),
-        test=np.flatnonzero(test),
+        labelled=own[labelled],
+        unlabelled=own[~labelled & ~test],
+        test=own[test],
     )
 
 
 _LABELS = "target.labels_per_class"
+
+
+def _of(domain: Domain, labels: Sequence[int] | None) -> tuple[NDArray[np.int64], Domain]:
+    """Which samples are of these classes, and the domain of these alone; None stands for all classes."""
+    if labels is None:
+        return np.arange(len(domain.y)), domain
+    own = np.flatnonzero(np.isin(domain.y, labels))
+    return own, replace(domain, x=domain.x[own], y=domain.y[own], block=domain.block[own])
 
 
 def _spread_over_blocks(

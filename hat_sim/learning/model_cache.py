@@ -1,8 +1,8 @@
 """Trained source models on disk, named by all that they are a function of.
 
-A model's key covers the digest of its data, its architecture, recipe and seed, the code that trains, the
-versions of torch and numpy and the CPU's capability, since each of these can change a bit of it. Files
-appear whole: two writers, or a kill in mid-write, leave no half of one.
+A model's key covers the digest of its data, the classes it saw, its architecture, recipe and seed, the code
+that trains, the versions of torch and numpy and the CPU's capability, since each of these can change a bit
+of it. Files appear whole: two writers, or a kill in mid-write, leave no half of one.
 """
 
 from __future__ import annotations
@@ -32,14 +32,22 @@ from hat_sim.learning.recipes import SourceRecipe
 _CODE: tuple[ModuleType, ...] = (seeding, splits, adam, architectures, models, rotation, training)
 
 
-def key_of(data_digest: str, domain: str, description: Description, recipe: SourceRecipe, seed: int) -> str:
-    """The SHA-256 (hex) that names a source model."""
+def key_of(
+    data_digest: str,
+    domain: str,
+    description: Description,
+    recipe: SourceRecipe,
+    seed: int,
+    labels: Sequence[int] | None = None,
+) -> str:
+    """The SHA-256 (hex) that names a source model; `labels` are the classes it saw, None for all."""
     content = {
         "data": data_digest,
         "domain": domain,
         "architecture": [description.name, description.shape, description.head.outputs],
         "recipe": asdict(recipe),
         "seed": seed,
+        "labels": labels,
         "code": _code_digest(),
         "versions": [torch.__version__, np.__version__, torch.backends.cpu.get_cpu_capability()],
     }

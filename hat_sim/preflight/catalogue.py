@@ -15,6 +15,7 @@ from hat_sim.learning.recipes import AXES
 from hat_sim.methods.registry import METHODS, find_method
 from hat_sim.preflight.facts import Facts, known_facts
 from hat_sim.preflight.fitting import Fitting
+from hat_sim.preflight.label_spaces import unknown_classes
 from hat_sim.scenario.fleet import build_fleets
 from hat_sim.scenario.load import ScenarioDocument, load_scenario, varied
 from hat_sim.scenario.messages import option_problems
@@ -50,6 +51,7 @@ def catalogue_problems(scenario: Scenario) -> Iterator[Problem]:
 def fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:
     """What a dataset's facts say against the devices of a scenario."""
     yield from _rotation_problems(scenario, facts.shape)
+    yield from unknown_classes(scenario, facts.domains, facts.classes)
     try:
         fleets = build_fleets(scenario, facts.domains)
     except UserError as error:

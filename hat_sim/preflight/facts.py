@@ -11,10 +11,10 @@ from hat_sim.scenario.schema import Data, Generated
 
 @dataclass(frozen=True)
 class Facts:
-    """What of a dataset decides about fleets and architectures; `classes` is their number."""
+    """What of a dataset decides about fleets, label spaces and architectures."""
 
     shape: tuple[int, ...]
-    classes: int
+    classes: tuple[str, ...]
     domains: tuple[str, ...]
 
 
@@ -22,10 +22,10 @@ def known_facts(data: Data) -> Facts | None:
     """The facts of packaged and generated data, known without a sample; None for a folder."""
     if data.dataset is not None:
         info = PACKAGED[data.dataset]
-        return Facts(info.shape, len(info.classes), info.domains)
+        return Facts(info.shape, tuple(info.classes), info.domains)
     if data.generated is not None:
         spec = spec_of(data.generated)
-        return Facts(spec.shape, spec.classes, spec.domain_names)
+        return Facts(spec.shape, spec.class_names, spec.domain_names)
     return None
 
 

@@ -22,7 +22,7 @@ class Fitting:
     def __init__(self, scenario: Scenario, facts: Facts) -> None:
         self._scenario = scenario
         self._shape = facts.shape
-        self._classes = facts.classes
+        self._classes = len(facts.classes)
         self._source = source_recipe(scenario)
         self._student = student_recipe(scenario)
         self._largest = cache(self._largest_of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 
 from pydantic import BaseModel
@@ -16,6 +16,7 @@ from hat_sim.methods.registry import Method, find_method
 from hat_sim.preflight.catalogue import fleet_problems
 from hat_sim.preflight.facts import Facts, spec_of
 from hat_sim.preflight.fitting import Fitting
+from hat_sim.preflight.label_spaces import absent_classes, with_classes
 from hat_sim.preflight.recipes import source_recipe, student_recipe
 from hat_sim.scenario.fleet import Fleet, build_fleets, target_domains
 from hat_sim.scenario.load import ScenarioDocument
@@ -62,6 +63,7 @@ class Preparation:
 
     def __init__(self) -> None:
         self._dataset = cache(_open)
+        self._occurring = cache(self._occurring_in)
         self._label_problems = cache(self._label_problems_of)
 
     def plan(self, document: ScenarioDocument) -> Plan:
@@ -73,16 +75,22 @@ class Preparation:
 
     def _plan(self, scenario: Scenario) -> Plan:
         dataset = self._dataset(scenario.data)
-        facts = Facts(tuple(dataset.shape), len(dataset.classes), tuple(dataset.domains))
+        facts = Facts(tuple(dataset.shape), tuple(dataset.classes), tuple(dataset.domains))
         problems = [*fleet_problems(scenario, facts)]
+        occurring = partial(self._occurring, scenario.data)
+        if not problems:
+            problems += absent_classes(scenario, facts.domains, occurring)
         for domain in target_domains(scenario, dataset.domains):
             if domain in dataset.domains:
-                labels = scenario.target.labels_per_class
-                problems += self._label_problems(scenario.data, domain, labels, scenario.seed)
+                asked, classes = scenario.target.labels_per_class, scenario.target.classes
+                problems += self._label_problems(scenario.data, domain, asked, classes, scenario.seed)
         if problems:
             raise UserError(problems)
         fitting_of = Fitting(scenario, facts)
-        fleets = tuple(fitting_of.resolved(fleet) for fleet in build_fleets(scenario, facts.domains))
+        fleets = tuple(
+            with_classes(scenario, fitting_of.resolved(fleet), occurring)
+            for fleet in build_fleets(scenario, facts.domains)
+        )
         method = find_method(scenario.method.name)
         return Plan(
             scenario=scenario,
@@ -94,12 +102,23 @@ class Preparation:
             notes=tuple(_notes(fleets)),
         )
 
-    def _label_problems_of(self, data: Data, domain: str, labels: int, seed: int) -> tuple[Problem, ...]:
+    def _occurring_in(self, data: Data, domain: str) -> tuple[str, ...]:
+        """The classes that a domain has samples of."""
+        dataset = self._dataset(data)
+        labels = set(dataset.load(domain).y.tolist())
+        return tuple(name for label, name in enumerate(dataset.classes) if label in labels)
+
+    def _label_problems_of(
+        self, data: Data, domain: str, asked: int, classes: tuple[str, ...] | None, seed: int
+    ) -> tuple[Problem, ...]:
         """Every class of a target that has fewer samples than labels are asked for."""
         from hat_sim.data.splits import split_target
 
+        dataset = self._dataset(data)
+        names = tuple(dataset.classes)
+        labels = None if classes is None else [names.index(name) for name in classes if name in names]
         try:
-            split_target(self._dataset(data).load(domain), labels, seed)
+            split_target(dataset.load(domain), asked, seed, labels)
         except UserError as error:
             return error.problems
         return ()

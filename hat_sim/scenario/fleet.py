@@ -27,7 +27,8 @@ class Device:
     """One device of a fleet; `architecture` may still be `auto`.
 
     `round` is the one in which it joins as a target, from 1, in a scenario of rounds; a device with it among
-    the sources is an expanded target.
+    the sources is an expanded target. `classes` are those that its domain is cut down to, None for all; a
+    distribution's share of them is still to be drawn.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Device:
     profile: DeviceProfile
     link: LinkProfile
     round: int | None = None
+    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ class _Builder:
             profile=self._device_profile(target.device),
             link=self._link_profile(target.link),
             round=number,
+            classes=target.classes,
         )
 
     def _sources(self, targets: Collection[str]) -> tuple[Device, ...]:
@@ -177,6 +180,7 @@ class _Builder:
                 architecture=source.architecture,
                 profile=self._device_profile(source.device),
                 link=self._link_profile(source.link),
+                classes=source.classes,
             )
             for name, source in zip(names, sources, strict=True)
         )

@@ -12,6 +12,7 @@ from pydantic_core import PydanticKnownError
 from hat_sim import units
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile, device_profiles, link_profiles
 from hat_sim.scenario.names import (
+    ClassNames,
     Count,
     DeviceName,
     Identifier,
@@ -30,6 +31,7 @@ MOST_SEED = 2**63 - 1
 """What a column of a table of results can hold."""
 
 Spread = Annotated[float, Field(strict=True, ge=0, le=10)]
+Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 
 
 class Generated(Section):
@@ -135,6 +137,11 @@ class Target(Section):
     labels_per_class: int = Field(
         default=2, strict=True, ge=1, title="Labels per class", description="Labelled samples of each class."
     )
+    classes: ClassNames | None = Field(
+        default=None,
+        title="Classes",
+        description="The classes that it meets, one or a list; by default all of its domain.",
+    )
     shared_fleet: bool = Field(
         default=False,
         strict=True,
@@ -180,6 +187,11 @@ class SourceDistribution(Section):
         title="Heterogeneity",
         description="How far sources stray from their profiles.",
     )
+    class_share: Share | None = Field(
+        default=None,
+        title="Share of the classes",
+        description="How many of its domain's classes each source was trained on; by default all.",
+    )
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:
@@ -207,6 +219,11 @@ class SourceDevice(Section):
     device: DeviceName = Field(title="Device", description="A device profile.")
     link: LinkName = Field(title="Link", description="A link profile.")
     architecture: Name = Field(default="auto", title="Architecture", description="A model, or `auto`.")
+    classes: ClassNames | None = Field(
+        default=None,
+        title="Classes",
+        description="The classes that it was trained on, one or a list; by default all of its domain.",
+    )
 
 
 class Training(Section):

@@ -19,6 +19,7 @@ from hat_sim.learning.recipes import StudentRecipe
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.registry import METHODS
+from hat_sim.preflight.label_spaces import drawn
 from hat_sim.protocol.codec import decode, encode
 from hat_sim.protocol.effects import PHASES
 from hat_sim.protocol.errors import Fault
@@ -344,3 +345,18 @@ def test_sources_that_lack_classes_are_used_for_those_they_know(
     if variant[0] not in FUSE_WITHOUT_LABELS:
         predicted = logits_of(fitted.model, examination.x).argmax(dim=1).numpy()
         assert (predicted == examination.y).mean() > 0.4
+
+
+def test_it_predicts_all_classes_where_each_source_knows_a_share_of_them(
+    run_world: Callable[..., Any], fleet: Fleet, variant: tuple[str, dict[str, Any]]
+) -> None:
+    """A share of .4 of three is one class, which such a source is always right about. No frame is refused."""
+    sources = [replace(it, classes=drawn(DATASET.classes, 0.4, 0, it.domain)) for it in fleet.sources]
+    assert len({it.classes for it in sources}) > 1 and {len(it.classes) for it in sources} == {1}
+    narrow = replace(fleet, sources=tuple(sources))
+    world = run_world(DATASET, [narrow], variant[0], recipe=RECIPE, epochs=20, **variant[1])
+    assert all(row.outcome == DELIVERED for row in world.record.ledger)
+    fitted = world.fitted[TARGET]
+    logits = logits_of(fitted.model, world.examinations[TARGET].x)
+    assert logits.shape[1] == 3 and bool(torch.isfinite(logits).all())
+    assert bool(fitted.selected) == (asks(variant) and variant[0] != "fine-tune")

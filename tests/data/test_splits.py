@@ -142,3 +142,17 @@ def test_indices_ascend(domain: Domain, seed: int) -> None:
     for split in (split_source(domain, seed), split_target(domain, 1, seed)):
         for part in vars(split).values():
             assert (np.diff(part) > 0).all() and part.dtype == np.int64
+
+
+@given(domains, seeds, st.sets(st.integers(0, 4), min_size=1))
+def test_a_split_of_some_classes_is_that_of_a_domain_without_the_others(
+    domain: Domain, seed: int, labels: set[int]
+) -> None:
+    own = np.flatnonzero(np.isin(domain.y, list(labels)))
+    alone = Domain(domain.name, domain.x[own], domain.y[own], domain.block[own])
+    target, plain = split_target(domain, 1, seed, sorted(labels)), split_target(alone, 1, seed)
+    for part in ("labelled", "unlabelled", "test"):
+        assert np.array_equal(getattr(target, part), own[getattr(plain, part)])
+    source, plain_source = split_source(domain, seed, sorted(labels)), split_source(alone, seed)
+    assert np.array_equal(source.train, own[plain_source.train])
+    assert np.array_equal(source.validation, own[plain_source.validation])

@@ -28,6 +28,7 @@ VARIANTS = {
         "method.gate=held_out",
         "target.labels_per_class=3",
     ],
+    "label spaces that differ": ["sources.class_share=0.6", "target.classes=[class-1, class-3]"],
     "each domain as a target": ["target.domain=each"],
 }
 IN_DEFAULT = {"hat in encoder space, quantised, on a shared fleet": 2, "fine-tune with half precision": 3}

@@ -124,6 +124,8 @@ def test_a_key_covers_everything_that_a_model_is_a_function_of(monkeypatch: pyte
             for change in ({"epochs": 21}, {"batch_size": 16}, {"learning_rate": 1e-3}, {"weight_decay": 0.0})
         ],
         model_cache.key_of("digest", "user-1", description, recipe, 1),
+        model_cache.key_of("digest", "user-1", description, recipe, 0, (0, 1)),
+        model_cache.key_of("digest", "user-1", description, recipe, 0, (0, 2)),
     ]
     monkeypatch.setattr("torch.__version__", "0.0")
     keys.append(model_cache.key_of("digest", "user-1", description, recipe, 0))

@@ -15,8 +15,14 @@ from hat_sim.learning.source_model import SourceModel, packed
 from hat_sim.learning.statistics import domain_statistics
 from hat_sim.methods.base import Task
 from hat_sim.methods.hat.coarse import similarities
+from hat_sim.methods.hat.fine import scores
 from hat_sim.methods.hat.options import HatOptions
-from hat_sim.methods.hat.protocol import hat, rank_in_encoder_space, rank_in_reference_space, select_coarsely
+from hat_sim.methods.hat.protocol import (
+    candidates_in_encoder_space,
+    candidates_in_reference_space,
+    hat,
+    select_coarsely,
+)
 from hat_sim.protocol.effects import Ask, Compute, Replies
 from hat_sim.protocol.messages import (
     CentroidRequest,
@@ -83,12 +89,13 @@ def test_the_reference_space_is_grown_from_the_targets_seed(task: Task) -> None:
         "narrow": Centroids(classes=("rest",), centroids=other[:1, :8], accuracy=1.0),
     }
     options = HatOptions(reference_width=16)
-    effects, ranking = driven(rank_in_reference_space(task, options, tuple(replies)), replies)
+    effects, found = driven(candidates_in_reference_space(task, options, tuple(replies)), replies)
     assert isinstance(effects[1], Ask) and effects[1].phase == "fine"
     request = CentroidRequest(seed=seed, width=16, classes=("walk", "run", "rest"))
     assert effects[1].requests == dict.fromkeys(replies, request)
     expected = 0.8 * centroid_similarity(own, task.classes, other[[2, 0]], ("rest", "walk"))
-    assert ranking == pytest.approx({"one": expected}) and 0 < expected < 0.8
+    assert scores(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.8
+    assert found["one"].classes == ("rest", "walk")
 
 
 def test_the_encoder_space_is_each_sources_own(task: Task, source_of: Callable[..., SourceModel]) -> None:
@@ -116,13 +123,13 @@ def test_the_encoder_space_is_each_sources_own(task: Task, source_of: Callable[.
         "short": transfer(weights=packed(source.model.encoder, "fp32")[:-1]),
         "foreign": transfer(classes=("walk", "run", "swim")),
     }
-    effects, (ranking, encoders) = driven(rank_in_encoder_space(task, tuple(replies)), replies)
+    effects, (found, encoders) = driven(candidates_in_encoder_space(task, tuple(replies)), replies)
     assert isinstance(effects[0], Ask)
     assert set(effects[0].requests.values()) == {EncoderRequest(precision="fp32", classes=task.classes)}
     assert isinstance(effects[1], Compute) and effects[1].flop > 0
     assert list(encoders) == ["one"]
     expected = 0.5 * centroid_similarity(own, task.classes, sent, task.classes)
-    assert ranking == pytest.approx({"one": expected}) and 0 < expected < 0.5
+    assert scores(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.5
 
 
 @pytest.mark.parametrize("space", ["reference", "encoder"])

@@ -123,11 +123,61 @@ def test_centroids_of_two_spaces_are_never_compared() -> None:
         scores({"odd": odd}, ("walk",))
 
 
+def knowing(*classes: str) -> Candidate:
+    return candidate(1.0, 1.0, classes)
+
+
 def test_the_best_come_first_and_ties_go_by_name() -> None:
     ranking = {"c": 0.5, "b": 0.9, "d": 0.5, "a": 0.5}
-    assert best(ranking, 3) == ("b", "a", "c")
-    assert best(ranking, 10) == ("b", "a", "c", "d")
-    assert best({}, 3) == ()
+    candidates = dict.fromkeys(ranking, knowing("walk"))
+    assert best(ranking, candidates, ("walk",), HatOptions(top=3)) == ("b", "a", "c")
+    assert best(ranking, candidates, ("walk",), HatOptions(top=10)) == ("b", "a", "c", "d")
+    assert best({}, {}, ("walk",), HatOptions()) == ()
+
+
+@pytest.mark.parametrize(
+    ("coverage", "chosen"),
+    [
+        (0.0, ("sure", "good", "broad")),
+        (0.4, ("sure", "good", "broad")),
+        (0.7, ("sure", "broad", "good")),
+        (2.8, ("broad", "runner", "sure")),
+    ],
+)
+def test_a_source_is_worth_more_for_the_classes_that_nobody_chosen_knows(
+    coverage: float, chosen: tuple[str, ...]
+) -> None:
+    """The target has four classes, so each new one is worth a quarter of `coverage`: .1, .175, .7.
+
+    The sums of sure, good, broad and runner are at .4 first 1.0, .9, .8, .4, then -, .8, .7, .4; at .7 they
+    are 1.075, .975, 1.025, .475, then -, .8, .85, .475, then -, .8, -, .475; at 2.8 they are 1.6, 1.5, 2.6,
+    1.0, then .9, .8, -, 1.0, then .9, .8.
+    """
+    ranking = {"sure": 0.9, "good": 0.8, "broad": 0.5, "runner": 0.3}
+    candidates = {
+        "sure": knowing("walk"),
+        "good": knowing("walk", "swim"),
+        "broad": knowing("walk", "rest", "sit"),
+        "runner": knowing("run"),
+    }
+    own = ("walk", "run", "rest", "sit")
+    assert best(ranking, candidates, own, HatOptions(top=3, coverage=coverage)) == chosen
+
+
+@given(
+    ranking=st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.floats(0, 1), max_size=12),
+    known=st.sets(st.sampled_from(["walk", "run", "rest", "swim"]), min_size=1),
+    top=st.integers(1, 6),
+    coverage=st.floats(0, 1e6),
+)
+def test_where_all_know_the_same_classes_coverage_changes_nothing(
+    ranking: dict[str, float], known: set[str], top: int, coverage: float
+) -> None:
+    """However close the scores are, and whatever they lack together: the plain order is the twin."""
+    candidates = dict.fromkeys(ranking, knowing(*known))
+    plain = sorted(ranking, key=lambda name: (-ranking[name], name))[:top]
+    options = HatOptions(top=top, coverage=coverage)
+    assert best(ranking, candidates, ("walk", "run", "rest"), options) == tuple(plain)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +187,7 @@ def test_the_best_come_first_and_ties_go_by_name() -> None:
         {"eta": float("nan")},
         {"top": 0},
         {"top": True},
+        {"coverage": -0.1},
         {"reference_width": 7},
         {"temperature": 0.0},
         {"threshold": 1.0},

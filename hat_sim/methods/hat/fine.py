@@ -1,8 +1,13 @@
-"""Fine selection: rank sources by the similarity of class centroids x Acc_i, and keep the first N_p.
+"""Fine selection: rank sources by the similarity of class centroids x Acc_i, and choose N_p of them.
 
 The product is HaT's (arXiv 2412.04060); Acc_i is the accuracy that a source claims from its own validation
 samples. A similarity below 0 counts as 0, so that a high accuracy never makes a source that points away
 rank lower than a weak one.
+
+Where sources know different classes, those that rank first may all lack the same one. The coverage term is
+ours: sources are chosen one after the other, the one of the highest score + coverage x gain first, where the
+gain is the share of the target's own classes that the source knows and none chosen before it does. Where all
+know the same of the target's classes, it adds the same to all, and the N_p of the highest scores are chosen.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from numpy.typing import NDArray
 
 from hat_sim.errors import InternalError
 from hat_sim.learning.centroids import centroid_similarity
+from hat_sim.methods.hat.options import SelectionOptions
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,23 @@ def scores(candidates: Mapping[str, Candidate], own_classes: tuple[str, ...]) ->
     return found
 
 
-def best(ranking: Mapping[str, float], top: int) -> tuple[str, ...]:
-    """The `top` sources of the highest scores, the best first; ties go by name."""
-    return tuple(sorted(ranking, key=lambda name: (-ranking[name], name))[:top])
+def best(
+    ranking: Mapping[str, float],
+    candidates: Mapping[str, Candidate],
+    own_classes: tuple[str, ...],
+    options: SelectionOptions,
+) -> tuple[str, ...]:
+    """`options.top` sources, greedily by score and coverage; ties go by score, then by name."""
+    missing = set(own_classes)
+    left = set(ranking)
+    chosen: list[str] = []
+
+    def place(name: str) -> tuple[float, float, str]:
+        gain = len(missing.intersection(candidates[name].classes)) / len(own_classes)
+        return (-(ranking[name] + options.coverage * gain), -ranking[name], name)
+
+    while left and len(chosen) < options.top:
+        chosen.append(min(left, key=place))
+        left.remove(chosen[-1])
+        missing.difference_update(candidates[chosen[-1]].classes)
+    return tuple(chosen)

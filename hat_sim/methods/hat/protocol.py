@@ -58,13 +58,16 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     """Coarse, then fine selection; the chosen sources' models come over."""
     joined = yield from join(task)
     shortlist = yield from select_coarsely(task, options, joined)
+    own = task.own_class_names
     if options.fine_space == "reference":
-        ranking = yield from rank_in_reference_space(task, options, shortlist)
-        chosen = fine.best(ranking, options.top)
+        candidates = yield from candidates_in_reference_space(task, options, shortlist)
+        ranking = fine.scores(candidates, own)
+        chosen = fine.best(ranking, candidates, own, options)
         models = yield from fetch_models(task, chosen)
     else:
-        ranking, encoders = yield from rank_in_encoder_space(task, shortlist)
-        chosen = fine.best(ranking, options.top)
+        candidates, encoders = yield from candidates_in_encoder_space(task, shortlist)
+        ranking = fine.scores(candidates, own)
+        chosen = fine.best(ranking, candidates, own, options)
         models = yield from fetch_heads(task, chosen, encoders)
     return Selection(shortlist, ranking, models)
 
@@ -81,10 +84,10 @@ def select_coarsely(
     return coarse.shortlist(coarse.similarities(own, statistics, options.similarity), options)
 
 
-def rank_in_reference_space(
+def candidates_in_reference_space(
     task: Task, options: SelectionOptions, shortlist: tuple[str, ...]
-) -> Protocol[dict[str, float]]:
-    """Scores from class centroids in the space of a random encoder: no model moves."""
+) -> Protocol[dict[str, fine.Candidate]]:
+    """Class centroids in the space of a random encoder: no model moves."""
     seed = derive_seed(task.seed, "reference encoder")
     width = options.reference_width
     samples = task.samples
@@ -102,13 +105,13 @@ def rank_in_reference_space(
         centroids = shaped(reply.centroids, (len(reply.classes), width))
         return fine.Candidate(reply.classes, centroids, own, reply.accuracy)
 
-    return fine.scores(replies.made(Centroids, candidate), task.own_class_names)
+    return replies.made(Centroids, candidate)
 
 
-def rank_in_encoder_space(
+def candidates_in_encoder_space(
     task: Task, shortlist: tuple[str, ...]
-) -> Protocol[tuple[dict[str, float], dict[str, Classifier]]]:
-    """Scores from class centroids in each source's own feature space; its encoder comes over for it.
+) -> Protocol[tuple[dict[str, fine.Candidate], dict[str, Classifier]]]:
+    """Class centroids in each source's own feature space; its encoder comes over for it.
 
     Either side standardises the features by its own domain (ours), as in the reference space.
     """
@@ -128,8 +131,7 @@ def rank_in_encoder_space(
 
     flop = len(samples) * sum(model.description.encode_flop() for model, _ in received.values())
     candidates = (yield Compute("fine", "encoder centroids", flop, centroids)) if received else {}
-    encoders = {name: model for name, (model, _) in received.items()}
-    return fine.scores(candidates, task.own_class_names), encoders
+    return candidates, {name: model for name, (model, _) in received.items()}
 
 
 def train_jointly(task: Task, options: FusionOptions, models: tuple[SourceModel, ...]) -> Protocol[Fitted]:

@@ -20,6 +20,9 @@ from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Progress, Protocol
 from hat_sim.seeding import derive_seed
 
+LEAST = 1e-30
+"""Stands for the 0 of a class that no source knows, at which the divergence has no gradient."""
+
 
 def amtml_kd(task: Task, options: AdapterOptions) -> Protocol[Fitted]:
     """CE on the labels + alpha KL(sum_k w_k(x) p_k(x) || p(x)), the weights learned beside the student."""
@@ -58,7 +61,7 @@ class Adapter:
             log_p = torch.log_softmax(student.model.head(features), dim=1)
         for _ in range(self._steps):
             fused = mixture(self._votes, source_weights(features, self.theta, self.w))
-            loss = nn.functional.kl_div(log_p, fused, reduction="batchmean")
+            loss = nn.functional.kl_div(log_p, fused.clamp_min(LEAST), reduction="batchmean")
             loss = loss + self._options.penalty * (self.theta.square().sum() + self.w.square().sum())
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
