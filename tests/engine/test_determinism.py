@@ -31,7 +31,7 @@ VARIANTS = {
     "label spaces that differ": ["sources.class_share=0.6", "target.classes=[class-1, class-3]"],
     "each domain as a target": ["target.domain=each"],
 }
-IN_DEFAULT = {"hat in encoder space, quantised, on a shared fleet": 2, "fine-tune with half precision": 3}
+IN_DEFAULT = {"hat in encoder space, quantised, on a shared fleet": 2}
 
 
 def trained(folder: Path) -> tuple[int, int]:
