@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hat_sim.learning.lbfgs import LBFGS
+
 STEPS = 30
 
 
@@ -15,7 +17,7 @@ def probe(features: Tensor, labels: Tensor, classes: int, penalty: float) -> tup
     """
     weight = torch.zeros(classes, features.shape[1], requires_grad=True)
     bias = torch.zeros(classes, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
+    optimizer = LBFGS([weight, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> float:
         optimizer.zero_grad()
@@ -24,7 +26,7 @@ def probe(features: Tensor, labels: Tensor, classes: int, penalty: float) -> tup
         total.backward()  # type: ignore[no-untyped-call]
         return float(total.detach())
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    optimizer.step(loss)
     return weight.detach(), bias.detach()
 
 
