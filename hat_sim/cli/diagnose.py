@@ -22,12 +22,13 @@ def diagnose(
     format: Annotated[Format, typer.Option(help="Sentences to read, or JSON.")] = Format.text,
 ) -> None:
     """Say which of the paper's failure signatures a run shows, with figures and the setting to change."""
-    from hat_sim.simulation.diagnosis import diagnosed, evidence_in, findings
+    from hat_sim.simulation.diagnosis import evidence_in, findings, sentences
     from hat_sim.simulation.run_folder import RunFolder
 
-    run = RunFolder(folder)
+    evidence = evidence_in(RunFolder(folder))
+    found = findings(evidence)
     if format is Format.json:
-        print(json.dumps([finding.as_json() for finding in findings(evidence_in(run))], indent=1))
+        print(json.dumps([finding.as_json() for finding in found], indent=1))
         return
-    for sentence in diagnosed(run):
+    for sentence in sentences(found, len(evidence)):
         print(sentence)

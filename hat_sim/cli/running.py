@@ -18,7 +18,6 @@ from hat_sim.cli.progress import progress_on
 from hat_sim.cli.summary import print_summary
 from hat_sim.preflight import Plan, load_checked, prepare
 from hat_sim.simulation.archive import begin, finish, identity_of
-from hat_sim.simulation.diagnosis import diagnosed
 from hat_sim.simulation.run_folder import REPORT, RunFolder, default_folder
 
 
@@ -54,7 +53,7 @@ def run_scenario(
         from hat_sim.report.write import write_report
 
         write_report(folder.path)
-    print_summary(console, folder.read_result(), folder.path, diagnosed(folder))
+    print_summary(console, folder.read_result(), folder.path)
 
 
 def _run(

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from hat_sim.simulation.diagnosis import Finding, sentences
 from hat_sim.simulation.run_folder import REPORT
 
 MOST_TARGETS = 30
 
 
-def print_summary(console: Console, result: dict[str, Any], folder: Path, diagnosis: Sequence[str]) -> None:
-    """Show a `result.json`: accuracy against target-only, the chosen sources, costs, and what looks wrong."""
+def print_summary(console: Console, result: dict[str, Any], folder: Path) -> None:
+    """Show a `result.json`: accuracy against target-only, the chosen sources, costs, and what looks wrong.
+
+    One of an earlier version may have no diagnosis.
+    """
     console.print(_targets(result))
     if "rounds" in result:
         console.print(_rounds(result))
     console.print(_costs(result))
     for note in sorted({note for target in result["targets"] for note in target["notes"]}):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
-    for sentence in diagnosis:
-        console.print(f"diagnosis: {sentence}", soft_wrap=True, markup=False, highlight=False)
+    if "diagnosis" in result:
+        found = [Finding(**it) for it in result["diagnosis"]]
+        for sentence in sentences(found, len(result["targets"])):
+            console.print(f"diagnosis: {sentence}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"run folder: {folder}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"report: {folder / REPORT}", soft_wrap=True, markup=False, highlight=False)
 

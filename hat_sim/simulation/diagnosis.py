@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from hat_sim.protocol.ledger import REFUSED
 from hat_sim.protocol.messages import DomainSummary
 from hat_sim.quantities import counted, listed, percent, points
@@ -63,20 +65,20 @@ class Finding:
         return asdict(self)
 
 
-def diagnosed(folder: RunFolder) -> tuple[str, ...]:
-    """The diagnosis of a finished run in words; UserError where the folder holds none."""
-    evidence = evidence_in(folder)
-    return sentences(findings(evidence), len(evidence))
-
-
 def evidence_in(folder: RunFolder) -> list[Evidence]:
     """The evidence in a finished run's folder; UserError where that is none."""
-    result = folder.read_result()
-    ledger = folder.read_ledger().select(["target", "kind", "sender", "receiver", "outcome"])
-    frames = zip(*(column.to_pylist() for column in ledger.columns), strict=True)
     return evidence_of(
-        result["targets"], folder.read_fleet().to_pylist(), folder.read_curves().to_pylist(), frames
+        folder.read_result()["targets"],
+        folder.read_fleet().to_pylist(),
+        folder.read_curves().to_pylist(),
+        frames_of(folder.read_ledger()),
     )
+
+
+def frames_of(ledger: pa.Table) -> Iterator[tuple[str, str, str, str, str]]:
+    """What `evidence_of` needs of each frame of a ledger."""
+    columns = ("target", "kind", "sender", "receiver", "outcome")
+    return zip(*(ledger.column(name).to_pylist() for name in columns), strict=True)
 
 
 def evidence_of(

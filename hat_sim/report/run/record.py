@@ -15,7 +15,7 @@ from hat_sim.errors import UserError
 from hat_sim.protocol.ledger import REFUSED
 from hat_sim.report.look import ASKED, CHOSEN, FAILED, SHORTLISTED
 from hat_sim.simulation.clock import NS_PER_S
-from hat_sim.simulation.diagnosis import Finding, evidence_in, findings
+from hat_sim.simulation.diagnosis import Finding, evidence_of, findings, frames_of
 from hat_sim.simulation.run_folder import RESULT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import NS_PER_US
 
@@ -126,9 +126,9 @@ def read_run(path: Path) -> RunRecord:
     """Read a run folder; UserError where it is none, unfinished, damaged or of a newer version."""
     folder = RunFolder(path)
     result = folder.read_result()
-    frames = _frames(folder.read_ledger())
-    fleets = _by_target(folder.read_fleet().to_pylist())
-    curves = _by_target(folder.read_curves().to_pylist())
+    ledger = folder.read_ledger()
+    fleet_rows, curve_rows = folder.read_fleet().to_pylist(), folder.read_curves().to_pylist()
+    frames, fleets, curves = _frames(ledger), _by_target(fleet_rows), _by_target(curve_rows)
     fusion = _by_target(folder.read_fusion().to_pylist())
     stretches = _read_timeline(path)
     try:
@@ -143,7 +143,7 @@ def read_run(path: Path) -> RunRecord:
             )
             for it in result["targets"]
         ]
-        found = findings(evidence_in(folder))
+        found = findings(evidence_of(result["targets"], fleet_rows, curve_rows, frames_of(ledger)))
     except KeyError as error:
         raise UserError(f"{path / RESULT} lacks {error}", hint="run it again") from None
     links = {(target, row["name"]): row["link"] for target, rows in fleets.items() for row in rows}
