@@ -46,6 +46,7 @@ class SweepRun:
     results: dict[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
     failures: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     by_others: int = 0
+    _rows: dict[tuple[str, int], list[dict[str, Any]]] = field(default_factory=dict)
 
     def find(self) -> None:
         """Read what is finished already; a cell without all that is wanted of it counts as none."""
@@ -53,11 +54,9 @@ class SweepRun:
             folder = self.folder.cell(cell)
             if folder.holds(cell.identity) and folder.is_finished() and folder.has_models() >= self.models:
                 try:
-                    result = folder.read_result()
-                    list(rows_of(cell, result))
+                    self._keep(cell, folder.read_result())
                 except (UserError, KeyError, TypeError):
                     continue
-                self.results[cell.name, cell.seed] = result
                 self.by_others += not made_by().items() <= folder.made_by().items()
 
     @property
@@ -120,7 +119,7 @@ class SweepRun:
             except Exception as error:
                 self._fail(cell, error, watcher)
                 return
-            self.results[cell.name, cell.seed] = result
+            self._keep(cell, result)
             watcher.finished(cell, result)
 
         def tell(who: str, doing: str, simulated_ns: int | None) -> None:
@@ -131,9 +130,14 @@ class SweepRun:
 
     def write(self, as_csv: bool = False) -> None:
         """Write the table of all finished cells, and what failed."""
-        rows = [row for cell in self.finished for row in rows_of(cell, self.results[cell.name, cell.seed])]
+        rows = [row for cell in self.finished for row in self._rows[cell.name, cell.seed]]
         self.folder.write_results(table_of(rows, self.grid.paths), as_csv)
         self.folder.write_failures(list(self.failures.values()))
+
+    def _keep(self, cell: Cell, result: Mapping[str, Any]) -> None:
+        """KeyError or TypeError where the result is of another form."""
+        self._rows[cell.name, cell.seed] = list(rows_of(cell, result))
+        self.results[cell.name, cell.seed] = result
 
     def _fail(self, cell: Cell, error: Exception, watcher: Watcher) -> None:
         self.failures[cell.name, cell.seed] = {
