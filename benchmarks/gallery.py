@@ -6,10 +6,8 @@ again: the sweeps are below `runs/studies`. No figure of the page is typed by ha
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -17,19 +15,17 @@ import pyarrow.parquet as pq
 import vl_convert
 
 from benchmarks.machine import ROOT, commit, describe_machine
-from benchmarks.process import HAT_SIM
 from benchmarks.studies import person
-from hat_sim.provenance import code_digest
+from benchmarks.study_pages import SWEEPS, code_of, run_study
 from hat_sim.quantities import duration, percent, points, size
 from hat_sim.report.look import ACCENT, BASELINE, PHASES, SERIES, look
 from hat_sim.report.sweep.bands import Band, bands
-from hat_sim.report.sweep.record import Result
+from hat_sim.report.sweep.record import result_of
 from hat_sim.report.vega import VEGA_LITE
-from hat_sim.simulation.run_folder import RunFolder
 from hat_sim.sweep.folder import RESULTS
 
-PAGE, PICTURES, SWEEPS = ROOT / "docs" / "gallery.md", ROOT / "docs" / "gallery", ROOT / "runs" / "studies"
-DATASETS = ("hapt", "watch")
+PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "gallery"
+DATASETS, STUDIES = ("hapt", "watch"), ("spread", "mix")
 COMPUTE, BANDWIDTH = "sources.heterogeneity.compute", "sources.heterogeneity.bandwidth"
 MIX = "sources.architectures"
 MIXED = "a third each"
@@ -64,31 +60,13 @@ def main() -> None:
 
 def _rows(name: str) -> list[dict[str, Any]]:
     """The results of a study's sweep, which is run as far as it has not been."""
-    out = SWEEPS / name
-    command = [HAT_SIM, "sweep", f"scenarios/studies/{name}.yaml", "--out", str(out), "--resume"]
-    subprocess.run(command, check=True, cwd=ROOT)
-    rows: list[dict[str, Any]] = pq.read_table(out / RESULTS).to_pylist()
+    rows: list[dict[str, Any]] = pq.read_table(run_study(name) / RESULTS).to_pylist()
     return rows
 
 
 def _bands(rows: Iterable[Row]) -> dict[str, Band]:
     """Means over people, a person's seeds and domains averaged first, with 95 % bootstrap intervals."""
-    return bands(
-        Result(
-            cell=row["cell"],
-            at=(),
-            unit=(person(row["domain"]), row["seed"]),
-            accuracy=row["accuracy"],
-            macro_f1=row["macro_f1"],
-            alone=row["accuracy_target_only"],
-            best_source=row["accuracy_best_source"],
-            payload=row["payload_bytes"],
-            all_models=row["all_models_bytes"],
-            seconds=row["simulated_s"],
-            joules=row["energy_j"],
-        )
-        for row in rows
-    )
+    return bands(result_of(row, at=(), unit=(person(row["domain"]), row["seed"])) for row in rows)
 
 
 def times(spread: Mapping[str, Sequence[Row]]) -> Picture:
@@ -237,19 +215,14 @@ def _varies(rows: Sequence[Row], column: str) -> int:
     return sum(len(values) > 1 for values in found.values())
 
 
-def _code(sweeps: Path) -> str:
-    """Whether the code that ran the cells is the code that is here."""
-    digests = {RunFolder(it.parent).made_by().get("code") for it in sweeps.glob("*/cells/*/environment.json")}
-    return "the code of this commit" if digests == {code_digest()} else "code of earlier commits as well"
-
-
 def _page(pictures: Sequence[Picture]) -> str:
     """The page, in Markdown."""
     machine = describe_machine()
+    code = code_of(*(SWEEPS / f"{dataset}-{study}" for dataset in DATASETS for study in STUDIES))
     commands = "\n".join(
         f"    hat-sim sweep scenarios/studies/{dataset}-{study}.yaml"
         for dataset in DATASETS
-        for study in ("spread", "mix")
+        for study in STUDIES
     )
     shown = "\n".join(
         f"## {it.title}\n\n![{it.title}](gallery/{it.name}.png)\n\n{it.caption}\n" for it in pictures
@@ -273,7 +246,7 @@ tuned on them.
 and `python -m benchmarks.gallery` for pictures and page. Each sweep leaves a report of its own and a table,
 `results.parquet`, with a row for each target, seed and cell.
 
-Made at commit {commit() or "unknown"} from cells that were run by {_code(SWEEPS)},
+Made at commit {commit() or "unknown"} from cells that were run by {code},
 on {machine["cores"]} cores of {machine["processor"]}, Python \
 {machine["python"]}, torch {machine["packages"]["torch"]}.
 """

@@ -48,9 +48,7 @@ def main(names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] =
 def _page(name: str) -> str:
     scenario = SCENARIOS / f"{name}.yaml"
     question, command = comment_of(scenario.read_text(encoding="utf-8"))
-    out = SWEEPS / name
-    _, *words = shlex.split(command)
-    subprocess.run([HAT_SIM, *words, "--out", str(out), "--resume"], check=True, cwd=ROOT)
+    out = run_study(name)
     sweep = read_sweep(out)
     page = sweep_page(sweep) if sweep.reference is None else compare_page(sweep)
     rows = _methods(sweep) if sweep.reference is not None else _cells(sweep)
@@ -67,6 +65,15 @@ def _page(name: str) -> str:
         f"{machine['cores']} cores of {machine['processor']}, torch {machine['packages']['torch']}.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def run_study(name: str) -> Path:
+    """Run a study's own command, as far as that has not been done; the folder of its sweep."""
+    _, command = comment_of((SCENARIOS / f"{name}.yaml").read_text(encoding="utf-8"))
+    _, *words = shlex.split(command)
+    out = SWEEPS / name
+    subprocess.run([HAT_SIM, *words, "--out", str(out), "--resume"], check=True, cwd=ROOT)
+    return out
 
 
 def _contents() -> str:
@@ -92,9 +99,9 @@ def comment_of(text: str) -> tuple[str, str]:
     return whole, command
 
 
-def code_of(sweep: Path) -> str:
-    """Whether the code that ran the cells of a sweep is the code that is here."""
-    folders = [RunFolder(it.parent) for it in (sweep / CELLS).glob("*/environment.json")]
+def code_of(*sweeps: Path) -> str:
+    """Whether the code that ran the cells of sweeps is the code that is here."""
+    folders = [RunFolder(it.parent) for sweep in sweeps for it in (sweep / CELLS).glob("*/environment.json")]
     own = all(folder.made_by().get("code") == code_digest() for folder in folders)
     return "the code of this commit" if own else "code of earlier commits as well"
 
@@ -135,7 +142,7 @@ def _methods(sweep: SweepRecord) -> Iterator[Sequence[str]]:
                 paired = [
                     points(difference.mean),
                     f"{points(difference.low)} to {points(difference.high)}",
-                    f"{difference.wins}/{difference.ties}/{difference.losses}",
+                    difference.record,
                     f"{difference.p_holm:.3f}",
                 ]
             yield [

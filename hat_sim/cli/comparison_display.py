@@ -8,17 +8,16 @@ from rich.console import Console
 from rich.table import Table
 
 from hat_sim.quantities import counted, duration, joules, percent, points, size
-from hat_sim.report.compare.paired import Place, Standing, places_of
+from hat_sim.report.compare.paired import Place, Standing, main_ones, places_of
 from hat_sim.report.sweep.record import read_sweep
 
-MOST_PLACES, MOST_LETTERS = 6, 20
+MOST_LETTERS = 20
 
 
 def print_comparison(console: Console, folder: Path) -> None:
     """A table for each place, or of the mean over all where they are many; what failed below."""
     sweep = read_sweep(folder)
-    places = places_of(sweep) if sweep.results else []
-    for place in places if len(places) <= MOST_PLACES else places[:1]:
+    for place in main_ones(places_of(sweep)):
         console.print(_table(place, sweep.name, sweep.reference or ""))
     for failure in sweep.failures:
         line = f"failed: {failure.axes}: {failure.error}"
@@ -48,7 +47,7 @@ def _row(it: Standing) -> list[str]:
         paired = [
             _points(difference.mean),
             f"{_points(difference.low)} .. {_points(difference.high)}",
-            f"{difference.wins}/{difference.ties}/{difference.losses}",
+            difference.record,
             f"{difference.p_holm:.3f}",
         ]
     return [

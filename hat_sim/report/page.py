@@ -53,7 +53,7 @@ class Panel:
     sections: tuple[Section, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """What a report says; `panels` share the selector labelled `selector`, and `closing` follows them.
 
@@ -65,11 +65,11 @@ class Page:
     answer: str
     tiles: tuple[Tile, ...]
     remarks: tuple[str, ...]
-    diagnosis: tuple[str, ...]
+    diagnosis: tuple[str, ...] = ()
     sections: tuple[Section, ...]
-    panels: tuple[Panel, ...]
-    selector: str
-    closing: tuple[Section, ...]
+    panels: tuple[Panel, ...] = ()
+    selector: str = ""
+    closing: tuple[Section, ...] = ()
     footer: str
 
     def figures(self) -> Iterator[tuple[str, Figure]]:

@@ -6,28 +6,22 @@ from collections.abc import Iterator
 
 from hat_sim.quantities import counted, duration, joules, listed, percent, points, size
 from hat_sim.report.compare.figures import accuracy_figure, difference_figure, target_figure, verdict
-from hat_sim.report.compare.paired import EVERYWHERE, Place, Standing, places_of
+from hat_sim.report.compare.paired import EVERYWHERE, Place, Standing, main_ones, places_of
 from hat_sim.report.page import Listing, Page, Section, Tile
-from hat_sim.report.sweep.lines import MEASURES, line_figures
+from hat_sim.report.sweep.lines import line_figures
 from hat_sim.report.sweep.missing import failed_cells, remarks_on
-from hat_sim.report.sweep.pareto import pareto_figure
+from hat_sim.report.sweep.pareto import pareto_figures
 from hat_sim.report.sweep.record import METHOD, SweepRecord, cells_of
 from hat_sim.report.table import Column, table_of
 
-MOST_DRAWN = 6
-"""Of more places only the mean over all is drawn; each has its table."""
-
 
 def compare_page(sweep: SweepRecord) -> Page:
-    """What the report of a comparison says."""
+    """What the report of a comparison says; the main places are drawn, each has its table."""
     reference = sweep.reference or ""
-    places = places_of(sweep) if sweep.results else []
-    drawn = places if len(places) <= MOST_DRAWN else places[:1]
-    sections = [_figures(place, reference) for place in drawn]
+    places = places_of(sweep)
+    sections = [_figures(place, reference) for place in main_ones(places)]
     if places:
-        cells = cells_of(sweep)
-        fronts = tuple(pareto_figure(sweep.axes, cost, cells) for cost in MEASURES if cost.key != "accuracy")
-        sections.append(Section("What accuracy costs", fronts))
+        sections.append(Section("What accuracy costs", pareto_figures(sweep.axes, cells_of(sweep))))
         others = [axis for axis in sweep.axes if axis.path != METHOD and len(axis.values) > 1]
         sections += [Section(f"Along {axis.path}", tuple(line_figures(sweep, axis))) for axis in others]
         sections.append(Section("Tables", tuple(_listing(place, reference) for place in places)))
@@ -36,21 +30,17 @@ def compare_page(sweep: SweepRecord) -> Page:
     return Page(
         title=sweep.name,
         subtitle=f"Comparison of {counted(len({it.method for p in places for it in p.standings}), 'method')}",
-        answer=_answer(places[0], reference, sweep) if places else "No cell has finished.",
+        answer=_answer(places[0], reference) if places else "No cell has finished.",
         tiles=tuple(_tiles(places[0], reference)) if places else (),
         remarks=tuple(remarks_on(sweep)),
-        diagnosis=(),
         sections=tuple(sections),
-        panels=(),
-        selector="",
-        closing=(),
         footer="Made by hat-sim. Every method has the same targets, sources, labels, student recipe and "
         "seeds. Times, bytes and joules are simulated and those of one target; accuracies are measured on "
         "test data that no method sees.",
     )
 
 
-def _answer(place: Place, reference: str, sweep: SweepRecord) -> str:
+def _answer(place: Place, reference: str) -> str:
     best = place.standings[0]
     band = best.bands["accuracy"]
     text = (

@@ -23,6 +23,7 @@ EVERYWHERE = "everywhere"
 MOST_EXACT = 13
 """Up to so many differences all signs are tried."""
 DRAWS = 10_000
+MOST_PLACES = 6
 _TIE = 1e-9
 
 Key = tuple[str, int, tuple[Any, ...]]
@@ -52,6 +53,11 @@ class Difference:
     @property
     def ties(self) -> int:
         return len(self.each) - self.wins - self.losses
+
+    @property
+    def record(self) -> str:
+        """Wins, ties and losses."""
+        return f"{self.wins}/{self.ties}/{self.losses}"
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,11 @@ def places_of(sweep: SweepRecord) -> list[Place]:
     if len(found) > 1:
         found.insert(0, _place(sweep, EVERYWHERE, sweep.results, method_at))
     return found
+
+
+def main_ones(places: Sequence[Place]) -> Sequence[Place]:
+    """All places where they are few, else the mean over all."""
+    return places if len(places) <= MOST_PLACES else places[:1]
 
 
 def _place(sweep: SweepRecord, name: str, results: Iterable[Result], method_at: int) -> Place:

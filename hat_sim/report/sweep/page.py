@@ -13,7 +13,7 @@ from hat_sim.report.page import Listing, Page, Section, Tile
 from hat_sim.report.sweep.heat import heat_figure
 from hat_sim.report.sweep.lines import MEASURES, Measure, line_figures
 from hat_sim.report.sweep.missing import failed_cells, remarks_on
-from hat_sim.report.sweep.pareto import pareto_figure
+from hat_sim.report.sweep.pareto import pareto_figures
 from hat_sim.report.sweep.record import Axis, Cell, SweepRecord, cells_of, place_of
 from hat_sim.report.table import Column, table_of
 
@@ -30,8 +30,7 @@ def sweep_page(sweep: SweepRecord) -> Page:
         maps = tuple(heat_figure(sweep.axes, pair, cells) for pair in pairs)
         sections.append(Section("Two axes at once", maps))
     if len(cells) > 1:
-        fronts = tuple(pareto_figure(sweep.axes, cost, cells) for cost in MEASURES if cost.key != "accuracy")
-        sections.append(Section("What accuracy costs", fronts))
+        sections.append(Section("What accuracy costs", pareto_figures(sweep.axes, cells)))
     if cells:
         sections.append(Section("Cells", (_listing(sweep, cells),)))
     if sweep.failures:
@@ -42,11 +41,7 @@ def sweep_page(sweep: SweepRecord) -> Page:
         answer=_answer(sweep, cells, varied),
         tiles=_tiles(sweep, cells),
         remarks=tuple(remarks_on(sweep)),
-        diagnosis=(),
         sections=tuple(sections),
-        panels=(),
-        selector="",
-        closing=(),
         footer="Made by hat-sim. Times, bytes and joules are simulated; accuracies are measured on test data "
         "that no method sees. Bytes, times and joules are those of one target.",
     )

@@ -11,7 +11,7 @@ import altair as alt
 from hat_sim.quantities import counted, percent
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ACCENT, BASELINE
-from hat_sim.report.sweep.lines import Measure
+from hat_sim.report.sweep.lines import MEASURES, Measure
 from hat_sim.report.sweep.record import Axis, Cell, place_of
 from hat_sim.report.table import Column, table_of
 
@@ -19,6 +19,11 @@ MOST_OTHERS = 400
 FRONT, BEATEN = "front", "beaten by another cell"
 _WIDE = 30.0
 """From this ratio of the dearest cell to the cheapest on, costs get a logarithmic scale."""
+
+
+def pareto_figures(axes: Sequence[Axis], cells: Sequence[Cell]) -> tuple[Figure, ...]:
+    """Accuracy against each cost."""
+    return tuple(pareto_figure(axes, cost, cells) for cost in MEASURES if cost.key != "accuracy")
 
 
 def pareto_figure(axes: Sequence[Axis], cost: Measure, cells: Sequence[Cell]) -> Figure:

@@ -131,7 +131,9 @@ def read_sweep(path: Path) -> SweepRecord:
     if reference is not None:
         reference = _shown_method(axes, reference)
     rows = table.select(wanted).to_pylist() if table.num_rows else []
-    results = [_result(row, axes) for row in rows]
+    results = [
+        result_of(row, tuple(axis.value(row) for axis in axes), (row["target"], row["seed"])) for row in rows
+    ]
     names = short_names([each for axis in axes for each in axis.paths])
     found = [axis.found(names, {it.at[place] for it in results}) for place, axis in enumerate(axes)]
     return SweepRecord(name, reference, notes, size, found, results, _failures(path))
@@ -183,11 +185,12 @@ def _cell(name: str, them: Sequence[Result]) -> Cell:
     )
 
 
-def _result(row: Mapping[str, Any], axes: Sequence[_ListedAxis]) -> Result:
+def result_of(row: Mapping[str, Any], at: tuple[Any, ...], unit: tuple[str, int]) -> Result:
+    """A row of the table of results, where it stands, and which target at which seed it counts as."""
     return Result(
         cell=row["cell"],
-        at=tuple(axis.value(row) for axis in axes),
-        unit=(row["target"], row["seed"]),
+        at=at,
+        unit=unit,
         accuracy=row["accuracy"],
         macro_f1=row["macro_f1"],
         alone=row["accuracy_target_only"],
