@@ -13,6 +13,30 @@ from hat_sim.cli.main import main
 
 Run = Callable[..., Path]
 
+KILLER = """\
+import os, signal
+from pathlib import Path
+
+
+def kill_hosts():
+    # Of this Ray alone: those with this process's parent.
+    for it in Path("/proc").glob("[0-9]*"):
+        try:
+            title, state = (it / "cmdline").read_bytes(), (it / "stat").read_text()
+        except OSError:
+            continue
+        parent = state.rpartition(")")[2].split()[1]
+        if title.startswith(b"ray::_HostActor") and int(parent) == os.getppid():
+            os.kill(int(it.name), signal.SIGKILL)
+
+"""
+
+
+@pytest.fixture(scope="session")
+def killer() -> str:
+    """The beginning of a method's module, with a function that kills all hosts."""
+    return KILLER
+
 
 @pytest.fixture
 def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: str) -> Path:

@@ -25,8 +25,6 @@ VARIANTS = {
 }
 
 METHOD = """\
-import os, signal
-from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 from hat_sim.methods.hat.options import HatOptions
 from hat_sim.methods.hat.protocol import hat
@@ -34,18 +32,6 @@ from hat_sim.methods.registry import Method
 from hat_sim.protocol.effects import Compute
 
 HERE = Path("{here}")
-
-
-def kill_hosts():
-    # Of this Ray alone: those with this process's parent.
-    for it in Path("/proc").glob("[0-9]*"):
-        try:
-            title, state = (it / "cmdline").read_bytes(), (it / "stat").read_text()
-        except OSError:
-            continue
-        parent = state.rpartition(")")[2].split()[1]
-        if title.startswith(b"ray::_HostActor") and int(parent) == os.getppid():
-            os.kill(int(it.name), signal.SIGKILL)
 
 
 def protocol(task, options):
@@ -71,10 +57,10 @@ own = Method(HatOptions, "{module}:protocol")
 
 
 @pytest.fixture
-def mishap(scenario: Path) -> str:
+def mishap(scenario: Path, killer: str) -> str:
     """A HaT to which something happens in the second round: it fails, or kills all hosts, where told to."""
     module = f"own_{uuid.uuid4().hex}"
-    text = METHOD.replace("{module}", module).replace("{here}", str(scenario.parent))
+    text = killer + METHOD.replace("{module}", module).replace("{here}", str(scenario.parent))
     (scenario.parent / f"{module}.py").write_text(text)
     return f"method={{name: '{module}:own', eta: 0.6, top: 2}}"
 

@@ -15,8 +15,7 @@ from hat_sim.cli.main import main
 pytestmark = pytest.mark.usefixtures("cluster")
 
 METHOD = """\
-import os, signal, time
-from pathlib import Path
+import os
 from pydantic import BaseModel, ConfigDict
 from hat_sim.methods.exchange import join
 from hat_sim.methods.registry import Method
@@ -41,15 +40,7 @@ def kill_hosts_once():
         open("{log}.killed", "x").close()
     except FileExistsError:
         return
-    for it in Path("/proc").glob("[0-9]*"):
-        # Those of this Ray alone, which have this process's parent.
-        try:
-            title, state = (it / "cmdline").read_bytes(), (it / "stat").read_text()
-        except OSError:
-            continue
-        parent = state.rpartition(")")[2].split()[1]
-        if title.startswith(b"ray::_HostActor") and int(parent) == os.getppid():
-            os.kill(int(it.name), signal.SIGKILL)
+    kill_hosts()
 
 
 def work(progress):
@@ -75,11 +66,11 @@ own = Method(Options, "{module}:protocol")
 
 
 @pytest.fixture
-def own_method(scenario: Path) -> tuple[str, Path]:
+def own_method(scenario: Path, killer: str) -> tuple[str, Path]:
     """A method of one's own, and the file in which it notes each time that it works."""
     module, log = f"own_{uuid.uuid4().hex}", scenario.parent / "log"
     (scenario.parent / f"{module}.py").write_text(
-        METHOD.replace("{module}", module).replace("{log}", str(log))
+        killer + METHOD.replace("{module}", module).replace("{log}", str(log))
     )
     return f"method={{name: '{module}:own'}}", log
 
