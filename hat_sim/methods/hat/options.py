@@ -24,8 +24,8 @@ class SelectionOptions(BaseModel):
     """How the statistics of two domains are compared."""
     top: Annotated[int, Field(ge=1)] = 3
     """N_p: how many sources fine selection chooses and the target fetches."""
-    fine_space: Literal["reference", "encoder"] = "reference"
-    """The space of the class centroids: a shared random encoder, or each source's own."""
+    fine_space: Literal["reference", "encoder", "logit"] = "reference"
+    """The space of the class centroids: a shared random encoder, each source's own, or its model's output."""
     coverage: Annotated[float, Field(ge=0)] = 0.1
     """How much a source is worth that knows all of the target's classes where none chosen before it does."""
     reference_width: Annotated[int, Field(ge=2, le=4096, multiple_of=2)] = 128
