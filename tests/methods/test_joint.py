@@ -137,13 +137,13 @@ def test_the_mixer_learns_the_labels() -> None:
 
 def test_a_held_out_gate_judges_by_one_label_a_class_that_the_mixer_never_saw() -> None:
     joint = training(gate="held_out")
-    trained, judged = joint._gate_rows()
+    trained, judged = joint.gate_rows()
     assert (trained.tolist(), judged.tolist()) == ([3, 4, 5], [0, 1, 2])
     uneven = replace(joint, pool=Pool(pool().x, torch.tensor([0, 0, 1, 0])))
-    trained, judged = uneven._gate_rows()
+    trained, judged = uneven.gate_rows()
     assert (trained.tolist(), judged.tolist()) == ([1, 2, 3], [0]), "a single label is trained on"
     single = replace(joint, pool=Pool(pool().x, torch.tensor([0, 1, 2])))
-    trained, judged = single._gate_rows()
+    trained, judged = single.gate_rows()
     assert trained.tolist() == judged.tolist() == [0, 1, 2], "nothing can be held out"
     for row in run(joint).curve:
         assert row.mixer_accuracy in [pytest.approx(k / 3) for k in range(4)]

@@ -65,6 +65,16 @@ class FusionOptions(BaseModel):
     """Mixer accuracy on the labels it trains on, or on one label a class kept from it."""
     mixer_learning_rate: Positive = 0.02
     """Learning rate of the mixer's optimizer."""
+    training: Literal["joint", "sequential"] = "joint"
+    """Mixer and student side by side or, as a control, the student once the mixer stands."""
+    optimizer: Literal["separate", "one"] = "separate"
+    """An optimizer for each or, as a control, the student's for the sum of both losses."""
+
+    @model_validator(mode="after")
+    def _one_optimizer_trains_both_at_once(self) -> Self:
+        if self.optimizer == "one" and self.training == "sequential":
+            raise refuse("one optimizer cannot train one after the other", "separate, or training: joint")
+        return self
 
 
 class HatOptions(FusionOptions, SelectionOptions):
