@@ -48,8 +48,8 @@ def similarity_accuracy(sweep: Path) -> Checked:
         )
     answer = (
         f"Spearman's rank correlation with the accuracy on the target, within a target: {'; '.join(best)}. "
-        "Similarities are of domains, accuracies of models: sources of one domain and three architectures "
-        "would have one similarity in coarse selection and in the reference space."
+        "Statistics and the reference space know a source's domain alone, and what its architecture is worth "
+        "they cannot tell. Intervals are over people."
     )
     return Checked(answer, [table], with_cells=False)
 
@@ -138,7 +138,7 @@ def mixer_accuracy(sweep: Path) -> Checked:
     answer = (
         "Spearman's rank correlation of the accuracy at the gate with that of the fusion on the unlabelled "
         f"samples: {'; '.join(said)}. What is stored last is what the dictionary keeps; `best epoch` is the "
-        "most that any epoch's fusion was right, known in hindsight only."
+        "most that any epoch's fusion was right, known in hindsight only. Intervals are over people."
     )
     return Checked(answer, [table])
 

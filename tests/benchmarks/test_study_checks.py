@@ -13,6 +13,8 @@ import pytest
 from benchmarks.study_cells import CellRun, Checked, correlation, runs_of_cells
 from benchmarks.study_costs import joint_sequential, traffic
 from benchmarks.study_ranks import CLAIM, mixer_accuracy, similarity_accuracy
+from hat_sim.learning.architectures import describe
+from hat_sim.quantities import percent
 from hat_sim.simulation.result import Identity
 from hat_sim.simulation.run_folder import FLEET_SCHEMA, TIMELINE, RunFolder
 from hat_sim.sweep.folder import CELLS, RESULTS
@@ -163,7 +165,14 @@ def test_traffic_is_held_to_its_bound_and_its_loss_is_told(
     assert checked.tables[0][1][0:2] == ["19", "reference"] and checked.tables[0][1][9].startswith("80.0")
 
 
+def device(name: str, selected: bool) -> dict[str, Any]:
+    row = {"target": "target-user-1", "name": name, "architecture": "cnn-small", "selected": selected}
+    return dict.fromkeys(FLEET_SCHEMA.names) | row
+
+
 def test_joint_training_is_told_by_its_work_and_its_time(tmp_path: Path) -> None:
+    """Where nothing is kept, two encoders as large as the student's save 2 of about 4 + 3 passes."""
+
     def events(flop: int) -> list[dict[str, Any]]:
         return [
             {"name": "process_name", "ph": "M", "pid": 0, "args": {"name": "target-user-1"}},
@@ -177,6 +186,12 @@ def test_joint_training_is_told_by_its_work_and_its_time(tmp_path: Path) -> None
             "axes": {"method.unfrozen_blocks": 0, "method.training": way},
             "targets": {"user-1": measured(accuracy=accuracy, simulated_s_train=seconds)},
             "events": events(flop),
+            "fleet": [
+                device("target-user-1", False),
+                device("a", True),
+                device("b", True),
+                device("c", False),
+            ],
         }
         for way, flop, seconds, accuracy in (
             ("joint", 11_000_000_000, 1.1, 0.8),
@@ -188,6 +203,9 @@ def test_joint_training_is_told_by_its_work_and_its_time(tmp_path: Path) -> None
     assert "Joint training saves −10.0 % with 0 blocks" in answer  # noqa: RUF001
     assert "the paper reports 31.1 % less time" in answer
     assert "+10.0 points (+10.0 points to +10.0 points) with 0" in answer
+    small = describe("cnn-small", (128, 6), 6)
+    assert pytest.approx(saved := 2 / (4 + small.training_flop / small.encode_flop()), abs=0.01) == 2 / 7
+    assert f"not twice would save {percent(saved)} of the work" in checked.answer
     [[_, joint, in_turn]] = checked.tables
     assert joint[2:4] == ["11 GFLOP", "1.1\u00a0s"] and in_turn[2] == "10 GFLOP" and not in_turn[6]
 
