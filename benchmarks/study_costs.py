@@ -92,6 +92,10 @@ def traffic(sweep: Path) -> Checked:
     rows = _by(pq.read_table(sweep / RESULTS).to_pylist(), "sources.count", "method.fine_space")
     heading = ["sources", "space", "targets x seeds", "coarse", "fine", "transfer", "all", "every model"]
     table = [[*heading, "saved", "bound", "accuracy"]]
+    asked: defaultdict[int, list[Row]] = defaultdict(list)
+    for run in runs_of_cells(sweep):
+        if run.values["method.fine_space"] == REFERENCE:
+            asked[run.values["sources.count"]] += run.folder.read_fleet().to_pylist()
     said = []
     for count in sorted({count for count, _ in rows}):
         for space in (REFERENCE, ENCODER):
@@ -109,11 +113,25 @@ def traffic(sweep: Path) -> Checked:
                     with_interval(accuracy, percent),
                 ]
             )
-        said.append(_verdict(count, rows[count, REFERENCE], rows[count, ENCODER]))
+        said.append(_verdict(count, rows[count, REFERENCE], rows[count, ENCODER], _claims(asked[count])))
     return Checked(" ".join(said), [table])
 
 
-def _verdict(count: int, reference: Sequence[Row], encoder: Sequence[Row]) -> str:
+def _claims(devices: Sequence[Row]) -> str:
+    """What the chosen claim and have on the target, and what all sources do."""
+    sources = [it for it in devices if it["accuracy_on_target"] is not None]
+    chosen = [it for it in sources if it["selected"]]
+    claimed, worth = (
+        [percent(_mean_of(them, column)) for them in (chosen, sources)]
+        for column in ("claimed_accuracy", "accuracy_on_target")
+    )
+    return (
+        f"those that were chosen claim {claimed[0]} and all {claimed[1]}, and have {worth[0]} and {worth[1]} "
+        "on the target as they come"
+    )
+
+
+def _verdict(count: int, reference: Sequence[Row], encoder: Sequence[Row], claims: str) -> str:
     """Whether the bound holds at a fleet of so many, and what the reference space costs in accuracy."""
     saved, bound = _saving(reference), BOUNDS[count]
     lost = paired_difference(_accuracies(reference), _accuracies(encoder))
@@ -129,9 +147,11 @@ def _verdict(count: int, reference: Sequence[Row], encoder: Sequence[Row]) -> st
             sum(_mean_of(reference, f"payload_bytes_{phase}") for phase in phases) / every
             for phases in (("transfer",), ("coarse", "fine"))
         )
+        even = _mean_of(reference, "selected") / count
         text += (
-            f"The bound of {percent(bound)} is missed: the chosen models alone are {percent(models)} of the "
-            f"bytes of all, and the messages of selection {percent(messages)}."
+            f"The bound of {percent(bound)} is missed: the chosen models are {percent(models)} of the bytes "
+            f"of all, and the messages of selection {percent(messages)}. As many models of mean size would "
+            f"be {percent(even)}, and leave {percent(1 - even - messages)} saved; {claims}."
         )
     return f"{text} Accuracy, reference less encoder, paired: {with_interval(lost, points)}."
 
