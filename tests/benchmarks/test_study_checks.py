@@ -140,8 +140,8 @@ def measured(**changes: float) -> dict[str, float]:
             210,
             "The bound of 80.0 % is missed: the chosen models are 15.0 % of the bytes of all, and the "
             "messages of selection 5.0 %. As many models of mean size would be 10.5 %, and leave 84.5 % "
-            "saved; those that were chosen claim 20.0 % and all 40.0 %, and have 80.0 % and 60.0 % on the target as "
-            "they come.",
+            "saved; those that were chosen claim 20.0 % and all 40.0 %, and have 80.0 % and 60.0 % on the "
+            "target as they come.",
         ),
     ],
 )
