@@ -55,19 +55,20 @@ def joint_sequential(sweep: Path) -> Checked:
                     _signed(saving) if way == "joint" else "",
                 ]
             )
-        said.append(f"{_signed(saving)} with {blocks}")
+        said.append(f"{percent(abs(saving))} {'less' if saving > 0 else 'more'} work with {blocks}")
         found = paired_difference(*(_accuracies(rows[blocks, way]) for way in ("joint", "sequential")))
         differences.append(f"{with_interval(found, points)} with {blocks}")
+    kept_nothing = percent(sum(unkept) / len(unkept))
     answer = (
-        f"Joint training saves {', '.join(said)} blocks of each encoder trained, where the paper reports "
-        f"{percent(PAPERS_LESS_TIME)} less time. Negative is more work: both ways make the same updates of "
-        "mixer and student and encode what is frozen once, and the dictionary spares the student every look "
-        "at a source in either; but beside a student that learns the mixer has to ask its encoder anew at "
-        "each step for the labels and after each epoch for the pool, and before it only once. A saving comes "
-        "of encoding once for both, where nothing is kept: by formula, joint steps that encode a batch by "
-        f"every chosen source once and not twice would save {percent(sum(unkept) / len(unkept))} of the work "
-        "with these sources and students. Work is what is declared, which counts the pool in each step of "
-        "the student; in the first epoch of joint training, while the dictionary is empty, it is left out. "
+        f"Joint training takes {', '.join(said)} of each encoder's blocks trained, where the paper reports "
+        f"{percent(PAPERS_LESS_TIME)} less time. Both ways make the same updates of mixer and student, and "
+        "encode what is frozen once; the dictionary spares the student every look at a source in either. What "
+        "is left to differ: beside a student that learns, the mixer asks its encoder anew at each step for "
+        "the labels and after each epoch for the pool, and before it only once. Where nothing is kept, "
+        "encoding a batch by every chosen source once for both and not for each would, by formula, save "
+        f"{kept_nothing} of the work with these sources and students: a saving as large as the paper's is one "
+        "of what is kept here anyway. Work is what is declared, which counts the pool in each step of the "
+        "student, though in joint training's first epoch the dictionary is empty and the pool is left out. "
         f"Accuracy, joint less sequential, paired: {'; '.join(differences)}."
     )
     return Checked(answer, [table])
