@@ -22,6 +22,16 @@ PAPERS_LESS_TIME = 0.311
 BOUNDS = {19: 0.80, 60: 0.93}
 """Which share of all models' bytes the reference space is expected to save at a fleet of so many sources."""
 REFERENCE, ENCODER = "reference", "encoder"
+_WHY_MORE = (
+    "Both ways make the same updates of mixer and student, and encode what is frozen once; the "
+    "dictionary spares the student every look at a source in either. What is left to differ: beside a "
+    "student that learns, the mixer asks its encoder anew at each step for the labels and after each "
+    "epoch for the pool, and before it only once."
+)
+_DECLARED = (
+    "Work is what is declared, which counts the pool in each step of the student, though in joint "
+    "training's first epoch the dictionary is empty and the pool is left out."
+)
 
 Row = dict[str, Any]
 
@@ -58,18 +68,13 @@ def joint_sequential(sweep: Path) -> Checked:
         said.append(f"{percent(abs(saving))} {'less' if saving > 0 else 'more'} work with {blocks}")
         found = paired_difference(*(_accuracies(rows[blocks, way]) for way in ("joint", "sequential")))
         differences.append(f"{with_interval(found, points)} with {blocks}")
-    kept_nothing = percent(sum(unkept) / len(unkept))
     answer = (
         f"Joint training takes {', '.join(said)} of each encoder's blocks trained, where the paper reports "
-        f"{percent(PAPERS_LESS_TIME)} less time. Both ways make the same updates of mixer and student, and "
-        "encode what is frozen once; the dictionary spares the student every look at a source in either. What "
-        "is left to differ: beside a student that learns, the mixer asks its encoder anew at each step for "
-        "the labels and after each epoch for the pool, and before it only once. Where nothing is kept, "
-        "encoding a batch by every chosen source once for both and not for each would, by formula, save "
-        f"{kept_nothing} of the work with these sources and students: a saving as large as the paper's is one "
-        "of what is kept here anyway. Work is what is declared, which counts the pool in each step of the "
-        "student, though in joint training's first epoch the dictionary is empty and the pool is left out. "
-        f"Accuracy, joint less sequential, paired: {'; '.join(differences)}."
+        f"{percent(PAPERS_LESS_TIME)} less time. {_WHY_MORE} Where nothing is kept, encoding a batch by "
+        "every chosen source once for both and not for each would, by formula, save "
+        f"{percent(sum(unkept) / len(unkept))} of the work with these sources and students: a saving as "
+        f"large as the paper's is one of what is kept here anyway. {_DECLARED} Accuracy, joint less "
+        f"sequential, paired: {'; '.join(differences)}."
     )
     return Checked(answer, [table])
 
