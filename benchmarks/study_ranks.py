@@ -17,8 +17,8 @@ CLAIM = "claimed accuracy alone"
 SPACES = ("reference", "encoder", "logit")
 TIMES = " x claimed accuracy"
 
-Pairs = dict[tuple[str, int], list[tuple[float, float]]]
-"""Of each target's domain at each seed: what sources were ranked by, and what each was worth."""
+Pairs = dict[tuple[str, int], list[tuple[float, float, str]]]
+"""Of each target's domain at each seed: what sources were ranked by, what each is worth, its architecture."""
 
 
 def similarity_accuracy(sweep: Path) -> Checked:
@@ -30,12 +30,18 @@ def similarity_accuracy(sweep: Path) -> Checked:
     datasets = list(dict.fromkeys(dataset for dataset, _ in found))
     measures = sorted(dict.fromkeys(measure for _, measure in found), key=_order)
     within = {key: over_people(_within(pairs)) for key, pairs in found.items()}
-    table = [["ranked by", *(f"{it}, {what}" for it in datasets for what in ("within target", "all pairs"))]]
+    columns = ("within target", "and architecture", "all pairs")
+    table = [["ranked by", *(f"{it}, {what}" for it in datasets for what in columns)]]
     for measure in measures:
         cells = []
         for dataset in datasets:
-            pooled = _pooled(found[dataset, measure])
-            cells += [with_interval(within[dataset, measure], correlation), correlation(pooled)]
+            pairs = found[dataset, measure]
+            alike = over_people(_within(_by_architecture(pairs)))
+            cells += [
+                with_interval(within[dataset, measure], correlation),
+                "" if alike is None else correlation(alike.mean),
+                correlation(_pooled(pairs)),
+            ]
         table.append([measure, *cells])
     best = []
     for dataset in datasets:
@@ -48,8 +54,8 @@ def similarity_accuracy(sweep: Path) -> Checked:
         )
     answer = (
         f"Spearman's rank correlation with the accuracy on the target, within a target: {'; '.join(best)}. "
-        "Statistics and the reference space know a source's domain alone, and what its architecture is worth "
-        "they cannot tell. Intervals are over people."
+        "Of a target's sources the second column compares those of one architecture alone. Intervals are "
+        "over people."
     )
     return Checked(answer, [table], with_cells=False)
 
@@ -71,27 +77,40 @@ def _pairs(run: CellRun) -> dict[str, Pairs]:
     for row in run.folder.read_selection().to_pylist():
         source = fleet[row["target"], row["source"]]
         at, worth = (domains[row["target"]], run.seed), source["accuracy_on_target"]
-        found[row["measure"]][at].append((row["similarity"], worth))
+        found[row["measure"]][at].append((row["similarity"], worth, source["architecture"]))
         if row["measure"] in SPACES:
-            found[row["measure"] + TIMES][at].append((source["score"], worth))
-    for (target, _), source in fleet.items():
-        at = (domains[target], run.seed)
-        found[CLAIM][at].append((source["claimed_accuracy"], source["accuracy_on_target"]))
+            found[row["measure"] + TIMES][at].append((source["score"], worth, source["architecture"]))
+    for (target, _), it in fleet.items():
+        claim = it["claimed_accuracy"], it["accuracy_on_target"], it["architecture"]
+        found[CLAIM][domains[target], run.seed].append(claim)
     return {measure: dict(pairs) for measure, pairs in found.items()}
 
 
-def _within(pairs: Pairs) -> list[tuple[str, float]]:
+def _within(pairs: Mapping[tuple[str, Any], Sequence[tuple[float, float, str]]]) -> list[tuple[str, float]]:
     """The correlation at each target and seed that has one, with the target's domain."""
-    each = [(domain, spearman(*zip(*them, strict=True))) for (domain, _), them in pairs.items()]
+    each = [(key[0], _rank(them)) for key, them in pairs.items()]
     return [(domain, rank) for domain, rank in each if rank is not None]
+
+
+def _by_architecture(pairs: Pairs) -> dict[tuple[str, Any], list[tuple[float, float, str]]]:
+    """The sources of each target at each seed in as many lists as they have architectures."""
+    found: defaultdict[tuple[str, Any], list[tuple[float, float, str]]] = defaultdict(list)
+    for (domain, seed), them in pairs.items():
+        for it in them:
+            found[domain, (seed, it[2])].append(it)
+    return found
 
 
 def _pooled(pairs: Pairs) -> float:
     """The correlation over the pairs of all targets, mean over seeds."""
-    of_seed: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
+    of_seed: defaultdict[int, list[tuple[float, float, str]]] = defaultdict(list)
     for (_, seed), them in pairs.items():
         of_seed[seed] += them
-    return float(np.mean([spearman(*zip(*them, strict=True)) or 0.0 for them in of_seed.values()]))
+    return float(np.mean([_rank(them) or 0.0 for them in of_seed.values()]))
+
+
+def _rank(pairs: Sequence[tuple[float, float, str]]) -> float | None:
+    return spearman([it[0] for it in pairs], [it[1] for it in pairs])
 
 
 def mixer_accuracy(sweep: Path) -> Checked:

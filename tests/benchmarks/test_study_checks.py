@@ -51,6 +51,7 @@ def sources(domain: str, worth: dict[str, float], scores: dict[str, float]) -> l
             "claimed_accuracy": 1 - value,
             "accuracy_on_target": value,
             "score": scores[name],
+            "architecture": "gru" if name == "d" else "cnn-small",
         }
         for name, value in worth.items()
     ]
@@ -88,7 +89,8 @@ def test_similarity_is_told_by_its_ranks_within_targets_and_over_all_pairs(tmp_p
     assert text_of(table, "cosine")[1] == ".00 (−1.00 to 1.00)"  # noqa: RUF001
     assert text_of(table, "reference")[1] == "1.00 (1.00 to 1.00)"
     assert text_of(table, CLAIM)[1].startswith("−1.00")  # noqa: RUF001
-    assert 0 < float(text_of(table, "reference")[2]) < 1, "over all pairs the weaker target spoils the order"
+    assert text_of(table, "reference")[2] == "1.00" and text_of(table, "cosine")[2] == ".00"
+    assert 0 < float(text_of(table, "reference")[3]) < 1, "over all pairs the weaker target spoils the order"
     assert "on hapt (2 targets) reference does it best, 1.00" in checked.answer
 
 
