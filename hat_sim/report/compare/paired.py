@@ -143,11 +143,17 @@ def sign_flip_p(values: npt.NDArray[np.float64]) -> float:
 
 def holm(found: Mapping[str, Difference]) -> dict[str, Difference]:
     """The differences with p corrected for their number (Holm 1979), in the order of p."""
-    order = sorted(found, key=lambda method: found[method].p)
+    corrected = holm_adjusted({method: it.p for method, it in found.items()})
+    return {method: replace(found[method], p_holm=p) for method, p in corrected.items()}
+
+
+def holm_adjusted(p_values: Mapping[str, float]) -> dict[str, float]:
+    """p corrected for their number by Holm's step-down method, the smallest first."""
+    order = sorted(p_values, key=p_values.__getitem__)
     corrected, least = {}, 0.0
-    for rank, method in enumerate(order):
-        least = max(least, min(1.0, (len(order) - rank) * found[method].p))
-        corrected[method] = replace(found[method], p_holm=least)
+    for rank, name in enumerate(order):
+        least = max(least, min(1.0, (len(order) - rank) * p_values[name]))
+        corrected[name] = least
     return corrected
 
 
