@@ -17,6 +17,9 @@ import typer
 
 from benchmarks.machine import ROOT, commit, describe_machine
 from benchmarks.process import HAT_SIM
+from benchmarks.study_cells import Checked
+from benchmarks.study_costs import joint_sequential, traffic
+from benchmarks.study_ranks import mixer_accuracy, similarity_accuracy
 from hat_sim.provenance import code_digest
 from hat_sim.quantities import GAP, duration, joules, percent, points, size
 from hat_sim.report.compare.page import compare_page
@@ -30,6 +33,13 @@ from hat_sim.sweep.folder import CELLS
 SCENARIOS, PAGES = ROOT / "scenarios" / "studies", ROOT / "docs" / "studies"
 SWEEPS = ROOT / "runs" / "studies"
 MOST_ROWS = 60
+CHECKS = {
+    "joint-sequential": joint_sequential,
+    "mixer-accuracy": mixer_accuracy,
+    "similarity-accuracy": similarity_accuracy,
+    "traffic": traffic,
+}
+"""What is asked of a study's cells beyond accuracy and cost, and takes the place of its report's answer."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -52,13 +62,15 @@ def _page(name: str) -> str:
     sweep = read_sweep(out)
     page = sweep_page(sweep) if sweep.reference is None else compare_page(sweep)
     rows = _methods(sweep) if sweep.reference is not None else _cells(sweep)
+    checked = CHECKS[name](out) if name in CHECKS else Checked(page.answer, [])
     machine = describe_machine()
     parts = [
         f"# {name}",
         question,
-        f"**Answer.** {page.answer.replace(GAP, ' ')}",
+        f"**Answer.** {checked.answer.replace(GAP, ' ')}",
         *(f"*{remark}*" for remark in page.remarks),
-        _markdown(list(rows)),
+        *map(_markdown, checked.tables),
+        *([_markdown(list(rows))] if checked.with_cells else []),
         "Intervals are 95 % bootstrap intervals over targets, seeds averaged first. Bytes, times and joules "
         "are simulated and those of one target.",
         f"Made by `{command}` at commit {commit() or 'unknown'}, cells run by {code_of(out)}, on "

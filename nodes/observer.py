@@ -34,6 +34,7 @@ def observe(fitted: Fitted, examination: Examination) -> TargetResult:
         shortlisted=fitted.shortlisted,
         selected=fitted.selected,
         scores=fitted.scores,
+        similarities=fitted.similarities,
         fusion_weights=fitted.weights,
         class_weights=fitted.class_weights,
         curve=tuple(

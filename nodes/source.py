@@ -19,7 +19,7 @@ from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
 from hat_sim.learning.source_model import packed
 from hat_sim.learning.statistics import domain_statistics, statistics_flop
-from hat_sim.learning.training import logits_of
+from hat_sim.learning.training import logits_of, posteriors
 from hat_sim.protocol.codec import REQUEST_LIMIT, decode, encode
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import (
@@ -33,6 +33,7 @@ from hat_sim.protocol.messages import (
     Message,
     ModelRequest,
     ModelTransfer,
+    PosteriorRequest,
     Precision,
     Predictions,
     PredictRequest,
@@ -98,6 +99,8 @@ class Source:
                 return self._summary()
             case CentroidRequest():
                 return self._centroids(request)
+            case PosteriorRequest():
+                return self._posteriors(request)
             case EncoderRequest():
                 return self._encoder(request)
             case ModelRequest():
@@ -137,6 +140,19 @@ class Source:
             accuracy=knowledge.accuracy,
         )
         return message, flop
+
+    def _posteriors(self, request: PosteriorRequest) -> tuple[Centroids, int]:
+        """Centroids of what the model says of the samples that have labels."""
+        knowledge = self._knowledge
+        shared = self._shared(request.classes)
+        labelled = knowledge.x[: len(knowledge.y)]
+        centroids = class_centroids(posteriors(knowledge.model, labelled), knowledge.y, shared)
+        message = Centroids(
+            classes=knowledge.names(shared),
+            centroids=centroids.astype(np.float16),
+            accuracy=knowledge.accuracy,
+        )
+        return message, len(labelled) * knowledge.model.description.forward_flop
 
     def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, int]:
         """The encoder, and centroids in its own space."""

@@ -34,9 +34,13 @@ STUDIES = (
     "hapt-mix",
     "hapt-rounds",
     "hapt-spread",
+    "joint-sequential",
     "label-overlap",
     "many-sources",
+    "mixer-accuracy",
     "similarity",
+    "similarity-accuracy",
+    "traffic",
     "watch-mix",
     "watch-spread",
 )

@@ -8,6 +8,7 @@ and both batches mixed up (Zhang et al. 2018) within themselves.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -36,22 +37,34 @@ class Pool:
 
 
 class Student:
-    """A classifier in training, with its own optimizer and random stream."""
+    """A classifier in training, with its own optimizer and random stream.
 
-    def __init__(self, description: Description, pool: Pool, recipe: StudentRecipe, seed: int) -> None:
+    Its optimizer may train the parameters of something `beside` it as well.
+    """
+
+    def __init__(
+        self,
+        description: Description,
+        pool: Pool,
+        recipe: StudentRecipe,
+        seed: int,
+        beside: Iterable[nn.Parameter] = (),
+    ) -> None:
         self.model: Classifier = build(description, derive_seed(seed, "student"))
         self.model.encoder.standardise.fit(pool.x)
         self.recipe = recipe
         self._inputs = self.model.encoder.standardise(pool.x)
         self._labels = nn.functional.one_hot(pool.labels, description.head.outputs).float()
         self._noise = torch.Generator().manual_seed(derive_seed(seed, "student batches"))
-        self._optimizer = Adam(self.model.parameters(), lr=recipe.learning_rate, fused=True)
+        trained = [*self.model.parameters(), *beside]
+        self._optimizer = Adam(trained, lr=recipe.learning_rate, fused=True)
         steps = recipe.epochs * recipe.steps_per_epoch
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, steps)
 
-    def step(self, teacher: Tensor | None, alpha: float) -> float:
+    def step(self, teacher: Tensor | None, alpha: float, beside: Tensor | None = None) -> float:
         """One update; `teacher` is (pool, classes), the loss before the update is returned.
 
+        `beside` is a loss that the update is to make smaller as well.
         A class that the teacher gives to no sample is one that no source knows: of it the labels alone tell.
         Of a sample whose row is 0 the teacher says nothing.
         """
@@ -72,7 +85,7 @@ class Student:
             loss = nn.functional.cross_entropy(logits[: len(x)], target)
             loss = loss + alpha * nn.functional.kl_div(log_p, taught, reduction="batchmean")
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss if beside is None else loss + beside).backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._schedule.step()
         return float(loss.detach())
@@ -80,6 +93,10 @@ class Student:
     @torch.no_grad()
     def representations(self, rows: slice) -> Tensor:
         """Features (rows, width) of these rows of the pool under the current encoder."""
+        return self.features(rows)
+
+    def features(self, rows: slice) -> Tensor:
+        """The same as a function of the encoder's weights, through which a loss reaches them."""
         self.model.eval()
         return self.model.encoder.tail(self._inputs[rows], 0)
 

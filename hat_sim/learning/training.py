@@ -53,6 +53,12 @@ def logits_of(model: nn.Module, x: NDArray[np.float32] | Tensor) -> Tensor:
     return torch.cat([model(part) for part in torch.split(inputs, EVALUATION_BATCH)])
 
 
+def posteriors(model: nn.Module, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a model takes each sample for: distributions (samples, classes)."""
+    found: NDArray[np.float32] = torch.softmax(logits_of(model, x), dim=1).numpy()
+    return found
+
+
 def accuracy_of(model: nn.Module, x: NDArray[np.float32], y: NDArray[np.int64]) -> float:
     """Share of samples whose largest logit is that of the label."""
     if len(y) == 0:

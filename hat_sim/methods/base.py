@@ -71,7 +71,8 @@ class Fitted:
     """What a method leaves on the target: a model, and the record of how it came to be.
 
     `model` maps (batch, *shape) to logits (batch, classes), and is one that torch can trace.
-    `scores` are those by which sources were ranked, `weights` the mean weight of each in the fusion and
+    `scores` are those by which sources were ranked, `similarities` those that led to them, by the measure or
+    the space in which sources were compared; `weights` are the mean weight of each in the fusion and
     `class_weights` the same over the samples that the fusion takes for each class, by its index; `notes` say
     in words what the user should know, such as that no source could be used. For the observer alone, `fused`
     holds after each epoch the class that the fusion takes each unlabelled sample for, `fused_equally` the
@@ -83,6 +84,7 @@ class Fitted:
     selected: tuple[str, ...] = ()
     curve: tuple[CurveRow, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
+    similarities: dict[str, dict[str, float]] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     class_weights: dict[str, dict[int, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

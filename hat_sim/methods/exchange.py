@@ -21,7 +21,7 @@ from hat_sim.learning.source_model import (
 )
 from hat_sim.methods.base import Task
 from hat_sim.protocol.codec import REQUEST_LIMIT
-from hat_sim.protocol.effects import Ask, Protocol, Replies
+from hat_sim.protocol.effects import Ask, Phase, Protocol, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import (
     Join,
@@ -41,10 +41,12 @@ def join(task: Task) -> Protocol[tuple[str, ...]]:
     return tuple(replies.of(Welcome))
 
 
-def fetch_models(task: Task, chosen: Sequence[str]) -> Protocol[tuple[SourceModel, ...]]:
+def fetch_models(
+    task: Task, chosen: Sequence[str], phase: Phase = "transfer"
+) -> Protocol[tuple[SourceModel, ...]]:
     """The whole models of the chosen sources; one that does not arrive or does not fit is left out."""
     request = ModelRequest(part="model", precision=task.precision)
-    replies: Replies = yield Ask("transfer", dict.fromkeys(chosen, request))
+    replies: Replies = yield Ask(phase, dict.fromkeys(chosen, request))
     return receive(task, replies, {})
 
 

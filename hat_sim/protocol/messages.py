@@ -1,9 +1,10 @@
 """The messages of the selection protocol and of model transfer, typed and checked field by field.
 
 A target asks, a source answers: `Join` is answered by `Welcome`, `SummaryRequest` by `DomainSummary`,
-`CentroidRequest` by `Centroids`, `EncoderRequest` by `EncoderTransfer`, `ModelRequest` by `ModelTransfer`,
-`PredictRequest` by `Predictions`, and anything that cannot be answered by `ErrorReply`. A source keeps no
-state between requests, so each request carries whatever its answer depends on.
+`CentroidRequest` and `PosteriorRequest` by `Centroids`, `EncoderRequest` by `EncoderTransfer`,
+`ModelRequest` by `ModelTransfer`, `PredictRequest` by `Predictions`, and anything that cannot be answered by
+`ErrorReply`. A source keeps no state between requests, so each request carries whatever its answer depends
+on.
 """
 
 from __future__ import annotations
@@ -76,6 +77,13 @@ class Centroids(Message):
     classes: Names
     centroids: Array
     accuracy: Fraction
+
+
+class PosteriorRequest(Message):
+    """Asks for class centroids of what the source's model says of the source's own samples."""
+
+    kind = "posterior_request"
+    classes: Names
 
 
 class EncoderRequest(Message):
@@ -156,6 +164,7 @@ MESSAGES: dict[str, type[Message]] = {
         DomainSummary,
         CentroidRequest,
         Centroids,
+        PosteriorRequest,
         EncoderRequest,
         EncoderTransfer,
         ModelRequest,

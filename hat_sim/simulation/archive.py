@@ -48,6 +48,7 @@ def finish(
     folder.write_ledger(ledger)
     folder.write_curves(curves)
     folder.write_fleet(fleet)
+    folder.write_selection([row for name, it in record.targets.items() for row in _selection(name, it)])
     folder.write_fusion([row for name, it in record.targets.items() for row in _fusion(plan, name, it)])
     folder.write_json(TIMELINE, trace_events(record.worlds))
     folder.write_json(
@@ -126,6 +127,13 @@ def _fleet(fleet: Fleet, record: RunRecord) -> Iterator[dict[str, Any]]:
             "claimed_accuracy": worth.claimed if worth else None,
             "accuracy_on_target": worth.on_target if worth else None,
         }
+
+
+def _selection(target: str, result: TargetResult) -> Iterator[dict[str, Any]]:
+    """A row for each source in each measure or space in which the method compared it."""
+    for measure, similarities in result.similarities.items():
+        for source, similarity in similarities.items():
+            yield {"target": target, "source": source, "measure": measure, "similarity": similarity}
 
 
 def _fusion(plan: Plan, target: str, result: TargetResult) -> Iterator[dict[str, Any]]:

@@ -59,6 +59,7 @@ class TargetResult:
     shortlisted: tuple[str, ...]
     selected: tuple[str, ...]
     scores: Mapping[str, float]
+    similarities: Mapping[str, Mapping[str, float]]
     fusion_weights: Mapping[str, float]
     class_weights: Mapping[str, Mapping[int, float]]
     curve: tuple[Mapping[str, Any], ...]

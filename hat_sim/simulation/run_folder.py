@@ -23,6 +23,7 @@ from hat_sim.simulation.result import SCHEMA, Identity
 
 SCENARIO, RESULT, LEDGER, TIMELINE = "scenario.yaml", "result.json", "ledger.parquet", "timeline.json"
 CURVES, FLEET, FUSION = "curves.parquet", "fleet.parquet", "fusion.parquet"
+SELECTION = "selection.parquet"
 ENVIRONMENT, REPORT = "environment.json", "report.html"
 MODELS = "model"
 OUTCOMES = ".outcomes"
@@ -63,6 +64,14 @@ FLEET_SCHEMA = pa.schema(
         ("fusion_weight", pa.float64()),
         ("claimed_accuracy", pa.float64()),
         ("accuracy_on_target", pa.float64()),
+    ]
+)
+SELECTION_SCHEMA = pa.schema(
+    [
+        ("target", pa.string()),
+        ("source", pa.string()),
+        ("measure", pa.string()),
+        ("similarity", pa.float64()),
     ]
 )
 FUSION_SCHEMA = pa.schema(
@@ -110,7 +119,7 @@ class RunFolder:
         UserError where it cannot be made.
         """
         files.make_folder(self.path)
-        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, FUSION, ENVIRONMENT, REPORT):
+        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, SELECTION, FUSION, ENVIRONMENT, REPORT):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / MODELS, ignore_errors=True)
         if not resume:
@@ -128,6 +137,10 @@ class RunFolder:
     def write_fleet(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each target and device of its world, the target itself first."""
         files.write_table(self.path / FLEET, pa.Table.from_pylist(list(rows), schema=FLEET_SCHEMA))
+
+    def write_selection(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """A row for each source and each measure or space in which it was compared with the target."""
+        files.write_table(self.path / SELECTION, pa.Table.from_pylist(list(rows), schema=SELECTION_SCHEMA))
 
     def write_fusion(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each source that was fused and each class that the fusion took samples for."""
@@ -175,6 +188,10 @@ class RunFolder:
     def read_fleet(self) -> pa.Table:
         """Who was in the world of each target; UserError where the file is missing or damaged."""
         return self._read_table(FLEET, FLEET_SCHEMA)
+
+    def read_selection(self) -> pa.Table:
+        """How similar sources were found to be; UserError where the file is missing or damaged."""
+        return self._read_table(SELECTION, SELECTION_SCHEMA)
 
     def read_fusion(self) -> pa.Table:
         """How sources were weighed; UserError where the file is missing or damaged."""

@@ -130,6 +130,20 @@ class TestRunFolder:
             for label, size in traffic[f"by_{column}"].items():
                 assert sum(row["payload_bytes"] for row in ledger if row[column] == label) == size
 
+    def test_it_keeps_how_similar_each_source_was_found(self, folder) -> None:
+        """By the measure of coarse selection all sources, by the space of fine selection the shortlist; the
+        product of the latter and the claimed accuracy is the score."""
+        found = pq.read_table(folder / "selection.parquet").to_pylist()
+        fleet = pq.read_table(folder / "fleet.parquet").to_pylist()
+        sources = {(it["target"], it["name"]): it for it in fleet if it["claimed_accuracy"] is not None}
+        by = {it: [row for row in found if row["measure"] == it] for it in ("cosine", "reference")}
+        assert sum(map(len, by.values())) == len(found)
+        assert {(it["target"], it["source"]) for it in by["cosine"]} == set(sources)
+        scores = {(it["target"], it["source"]): max(0.0, it["similarity"]) for it in by["reference"]}
+        assert set(scores) == {key for key, it in sources.items() if it["shortlisted"]}
+        for key, similarity in scores.items():
+            assert sources[key]["score"] == pytest.approx(similarity * sources[key]["claimed_accuracy"])
+
     def test_floats_have_nine_digits(self, folder) -> None:
         numbers = re.findall(r"\d+\.\d+(?:e-?\d+)?", (folder / "result.json").read_text())
         assert numbers

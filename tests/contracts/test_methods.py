@@ -32,6 +32,9 @@ from hat_sim.seeding import generator
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in METHODS},
     "hat-encoder": ("hat", {"fine_space": "encoder"}),
+    "hat-logit": ("hat", {"fine_space": "logit"}),
+    "hat-sequential": ("hat", {"training": "sequential"}),
+    "hat-one-optimizer": ("hat", {"optimizer": "one"}),
     "hat-unfrozen": ("hat", {"unfrozen_blocks": 2, "gate": "held_out"}),
     "hat-floor": ("hat", {"eta_means": "floor", "eta": 0.0}),
 }

@@ -13,12 +13,14 @@ from hat_sim.learning.centroids import centroid_similarity, class_centroids
 from hat_sim.learning.reference import reference_features, standardise_features
 from hat_sim.learning.source_model import SourceModel, packed
 from hat_sim.learning.statistics import domain_statistics
+from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import Task
-from hat_sim.methods.hat.coarse import similarities
-from hat_sim.methods.hat.fine import scores
+from hat_sim.methods.hat import fine
+from hat_sim.methods.hat.coarse import shortlist, similarities
 from hat_sim.methods.hat.options import HatOptions
 from hat_sim.methods.hat.protocol import (
     candidates_in_encoder_space,
+    candidates_in_logit_space,
     candidates_in_reference_space,
     hat,
     select_coarsely,
@@ -32,7 +34,11 @@ from hat_sim.protocol.messages import (
     EncoderTransfer,
     Join,
     Message,
+    ModelRequest,
+    ModelTransfer,
+    PosteriorRequest,
     SummaryRequest,
+    Welcome,
 )
 from hat_sim.seeding import derive_seed
 
@@ -53,6 +59,10 @@ def driven(protocol: Any, *replies: dict[str, Message]) -> tuple[list[Ask | Comp
         value = Replies(dict(waiting.pop(0))) if isinstance(effect, Ask) else effect.run(lambda doing: None)
 
 
+def scored(candidates: dict[str, fine.Candidate], own_classes: tuple[str, ...]) -> dict[str, float]:
+    return fine.scores(fine.similarities(candidates, own_classes), candidates)
+
+
 @pytest.fixture
 def task(task_with: Callable[..., Task]) -> Task:
     return task_with()
@@ -65,15 +75,14 @@ def test_coarse_selection_asks_for_statistics_and_keeps_the_nearest(task: Task) 
     told = {"far": own + 5 * noise, "near": own + noise / 10, "middle": own - noise}
     replies: dict[str, Message] = {name: DomainSummary(statistics=it) for name, it in told.items()}
     replies["odd"] = DomainSummary(statistics=own[:-1])
-    effects, kept = driven(
-        select_coarsely(task, HatOptions(eta=0.6, similarity="euclidean"), tuple(replies)), replies
-    )
+    options = HatOptions(eta=0.6, similarity="euclidean")
+    effects, found = driven(select_coarsely(task, options, tuple(replies)), replies)
     work, ask = effects
     assert isinstance(work, Compute) and isinstance(ask, Ask)
     assert (work.phase, ask.phase) == ("coarse", "coarse") and work.flop > 0
     assert set(ask.requests.values()) == {SummaryRequest()}
-    ranking = similarities(own, told, "euclidean")
-    assert kept == tuple(sorted(told, key=lambda name: -ranking[name]))[:2] == ("near", "middle")
+    assert found == similarities(own, told, "euclidean")
+    assert shortlist(found, options) == ("near", "middle")
 
 
 def test_the_reference_space_is_grown_from_the_targets_seed(task: Task) -> None:
@@ -94,7 +103,7 @@ def test_the_reference_space_is_grown_from_the_targets_seed(task: Task) -> None:
     request = CentroidRequest(seed=seed, width=16, classes=("walk", "run", "rest"))
     assert effects[1].requests == dict.fromkeys(replies, request)
     expected = 0.8 * centroid_similarity(own, task.classes, other[[2, 0]], ("rest", "walk"))
-    assert scores(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.8
+    assert scored(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.8
     assert found["one"].classes == ("rest", "walk")
 
 
@@ -129,14 +138,74 @@ def test_the_encoder_space_is_each_sources_own(task: Task, source_of: Callable[.
     assert isinstance(effects[1], Compute) and effects[1].flop > 0
     assert list(encoders) == ["one"]
     expected = 0.5 * centroid_similarity(own, task.classes, sent, task.classes)
-    assert scores(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.5
+    assert scored(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.5
 
 
-@pytest.mark.parametrize("space", ["reference", "encoder"])
+def test_the_logit_space_is_what_each_model_says(task: Task, source_of: Callable[..., SourceModel]) -> None:
+    """Whole models come in the fine phase, then centroids as wide as their outputs; what does not fit is left
+    out, and nothing is asked for again."""
+    source = source_of("one", (0, 2))
+    said = torch.softmax(logits_of(source.model, task.labelled_x), dim=1).numpy()
+    own = class_centroids(said, task.labelled_y, (0, 1, 2))
+    model = ModelTransfer(
+        part="model",
+        architecture="mlp-small",
+        classes=("walk", "rest"),
+        weights=packed(source.model, "fp32"),
+        accuracy=0.5,
+    )
+    sent = np.array([[0.9, 0.1], [0.2, 0.8]], np.float16)
+    reply = Centroids(classes=("walk", "rest"), centroids=sent, accuracy=0.5)
+    models: dict[str, Message] = {"one": model, "wide": model, "mute": model}
+    wide = Centroids(classes=("walk", "rest"), centroids=np.ones((2, 3), np.float16), accuracy=1.0)
+    names = (*models, "absent")
+    effects, (found, whole) = driven(
+        candidates_in_logit_space(task, names), models, {"one": reply, "wide": wide}
+    )
+    fetch, ask, work = effects
+    assert isinstance(fetch, Ask) and isinstance(ask, Ask) and isinstance(work, Compute)
+    assert (fetch.phase, ask.phase, work.phase) == ("fine", "fine", "fine") and work.flop > 0
+    assert fetch.requests == dict.fromkeys(names, ModelRequest(part="model", precision="fp32"))
+    assert ask.requests == dict.fromkeys(models, PosteriorRequest(classes=task.classes))
+    assert list(whole) == list(models) and whole["one"].classes == (0, 2)
+    expected = 0.5 * centroid_similarity(own, task.classes, sent, ("walk", "rest"))
+    assert scored(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.5
+
+
+def test_hat_keeps_how_similar_it_found_the_sources(
+    task: Task, source_of: Callable[..., SourceModel]
+) -> None:
+    """By the measure of coarse selection all that joined, by the space of fine selection the shortlist."""
+    own = domain_statistics(task.samples)
+    noise = np.random.default_rng(0).normal(size=len(own)).astype(np.float32)
+    source = source_of("near", (0, 1, 2))
+    transfer = ModelTransfer(
+        part="model",
+        architecture="mlp-small",
+        classes=task.classes,
+        weights=packed(source.model, "fp32"),
+        accuracy=0.9,
+    )
+    statistics = {"near": own + noise / 10, "far": own + 5 * noise}
+    _, fitted = driven(
+        hat(task, HatOptions(eta=0.5, similarity="euclidean", fine_space="logit")),
+        dict.fromkeys(statistics, Welcome(architecture="mlp-small", classes=task.classes)),
+        {name: DomainSummary(statistics=it) for name, it in statistics.items()},
+        {"near": transfer},
+        {"near": Centroids(classes=task.classes, centroids=np.eye(3, dtype=np.float16), accuracy=0.9)},
+    )
+    assert fitted.shortlisted == fitted.selected == ("near",)
+    assert fitted.similarities["euclidean"] == similarities(own, statistics, "euclidean")
+    assert list(fitted.similarities) == ["euclidean", "logit"]
+    assert fitted.scores == {"near": pytest.approx(0.9 * fitted.similarities["logit"]["near"])}
+
+
+@pytest.mark.parametrize("space", ["reference", "encoder", "logit"])
 def test_a_target_to_which_nobody_speaks_learns_alone_and_says_so(task: Task, space: str) -> None:
     effects, fitted = driven(hat(task, HatOptions(fine_space=space)), *[NOBODY] * 4)
     asks = [effect for effect in effects if isinstance(effect, Ask)]
-    assert [ask.phase for ask in asks] == ["coarse", "coarse", "fine", "transfer"]
+    last = "fine" if space == "logit" else "transfer"
+    assert [ask.phase for ask in asks] == ["coarse", "coarse", "fine", last]
     assert asks[0].requests == dict.fromkeys(
         ("one", "two"), Join(input_shape=(6,), classes=("walk", "run", "rest"))
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
 from hat_sim.learning.architectures import describe
@@ -15,7 +16,7 @@ from hat_sim.learning.source_model import SourceModel
 from hat_sim.learning.student import Pool, Student
 from hat_sim.methods.base import Fitted
 from hat_sim.methods.hat.injection import KnowledgeDictionary
-from hat_sim.methods.hat.joint import JointTraining
+from hat_sim.methods.hat.joint import JointTraining, Mixing
 from hat_sim.methods.hat.mixer import AdaptedSource
 from hat_sim.methods.hat.options import HatOptions
 
@@ -91,10 +92,11 @@ def test_declared_work_grows_with_all_that_is_done() -> None:
     assert training(attention_width=32).flop() > least
 
 
+@pytest.mark.parametrize("way", [{}, {"training": "sequential"}, {"optimizer": "one"}])
 @pytest.mark.parametrize("unfrozen", [0, 2, 9])
-def test_declared_work_is_near_what_torch_counts(unfrozen: int) -> None:
+def test_declared_work_is_near_what_torch_counts(unfrozen: int, way: dict[str, str]) -> None:
     """By formula a backward pass is two forward ones; torch counts less where no gradient is needed."""
-    joint = training(unfrozen_blocks=unfrozen)
+    joint = training(unfrozen_blocks=unfrozen, **way)
     declared = joint.flop()
     with FlopCounterMode(display=False) as counter:
         run(joint)
@@ -137,13 +139,13 @@ def test_the_mixer_learns_the_labels() -> None:
 
 def test_a_held_out_gate_judges_by_one_label_a_class_that_the_mixer_never_saw() -> None:
     joint = training(gate="held_out")
-    trained, judged = joint._gate_rows()
+    trained, judged = joint.gate_rows()
     assert (trained.tolist(), judged.tolist()) == ([3, 4, 5], [0, 1, 2])
     uneven = replace(joint, pool=Pool(pool().x, torch.tensor([0, 0, 1, 0])))
-    trained, judged = uneven._gate_rows()
+    trained, judged = uneven.gate_rows()
     assert (trained.tolist(), judged.tolist()) == ([1, 2, 3], [0]), "a single label is trained on"
     single = replace(joint, pool=Pool(pool().x, torch.tensor([0, 1, 2])))
-    trained, judged = single._gate_rows()
+    trained, judged = single.gate_rows()
     assert trained.tolist() == judged.tolist() == [0, 1, 2], "nothing can be held out"
     for row in run(joint).curve:
         assert row.mixer_accuracy in [pytest.approx(k / 3) for k in range(4)]
@@ -170,3 +172,59 @@ def test_the_dictionary_is_judged_by_the_gate(monkeypatch: pytest.MonkeyPatch) -
 def test_equal_attention_weighs_sources_equally_to_the_end() -> None:
     fitted = run(training(attention="equal"))
     assert fitted.weights == {"cnn-small": 0.5, "cnn-large": 0.5}
+
+
+def test_side_by_side_the_mixer_asks_the_student_anew_and_before_it_once() -> None:
+    """Joint training costs a look of the student's encoder at the labels for each of 15 steps and at the pool
+    after each of 5 epochs; training in turn one look at the pool."""
+    encode = describe("cnn-small", SHAPE, 3).encode_flop()
+    for blocks in (0, 1, 2):
+        joint, in_turn = (
+            training(unfrozen_blocks=blocks, training=way).flop() for way in ("joint", "sequential")
+        )
+        assert joint - in_turn == (15 * 6 + 5 * 30 - 30) * encode
+
+
+def test_in_turn_the_student_learns_what_the_mixer_ended_with() -> None:
+    """As a student that is given the same dictionary from its first step on does, bit by bit."""
+    joint = training(training="sequential", threshold=0.2)
+    fitted = run(joint)
+    [alpha] = {row.alpha for row in fitted.curve}
+    kept = [row for row in fitted.curve if row.stored][-1]
+    assert kept.mixer_accuracy is not None and alpha == pytest.approx((kept.mixer_accuracy - 0.2) / 0.8)
+    mixing = Mixing(joint)
+    student = Student(joint.description, joint.pool, joint.recipe, joint.seed)
+    queries = student.representations(mixing.everything)
+    losses = [mixing.step(queries[mixing.labelled]) for _ in range(3)]
+    mixing.look(queries, losses[-1])
+    assert fitted.curve[0].mixer_loss == losses[-1]
+    for _ in range(4):
+        for _ in range(3):
+            mixing.step(queries[mixing.labelled])
+        mixing.look(queries, 0.0)
+    for _ in range(15):
+        student.step(mixing.dictionary.predictions, alpha or 0.0)
+    weights = zip(fitted.model.state_dict().values(), student.model.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in weights)
+    assert not same(fitted, run(training(threshold=0.2)))
+
+
+def test_one_optimizer_makes_the_sum_of_both_losses_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one Adam, whose rate is the student's whatever the mixer's; the mixer's loss reaches the student."""
+    mixers_own: list[float] = []
+    monkeypatch.setattr(Mixing, "step", lambda self, queries: mixers_own.append(0.0))
+    one = run(training(optimizer="one"))
+    assert not mixers_own
+    assert same(one, run(training(optimizer="one", mixer_learning_rate=1.0)))
+    assert one.curve[-1].mixer_loss < one.curve[0].mixer_loss  # type: ignore[operator]
+    joint = training(optimizer="one", threshold=0.999999)
+    alone = Student(joint.description, joint.pool, joint.recipe, joint.seed)
+    for _ in range(joint.recipe.epochs * joint.recipe.steps_per_epoch):
+        alone.step(None, 0.0)
+    weights = zip(run(joint).model.state_dict().values(), alone.model.state_dict().values(), strict=True)
+    assert not all(torch.equal(a, b) for a, b in weights), "nothing is injected, but the queries are tuned"
+
+
+def test_one_optimizer_cannot_train_in_turn() -> None:
+    with pytest.raises(ValidationError, match="one optimizer cannot train one after the other"):
+        HatOptions(optimizer="one", training="sequential")

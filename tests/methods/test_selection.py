@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from hat_sim.errors import InternalError
 from hat_sim.methods.hat.coarse import shortlist, similarities
 from hat_sim.methods.hat.fine import Candidate, best, scores
+from hat_sim.methods.hat.fine import similarities as similarities_of_centroids
 from hat_sim.methods.hat.options import HatOptions
 
 OWN = np.array([1, 100], np.float32)
@@ -114,13 +115,15 @@ def test_a_score_is_similarity_times_accuracy() -> None:
         "humble": candidate(1.0, 0.0),
     }
     expected = {"modest": 0.4, "good": 0.54, "away": 0, "foreign": 0, "humble": 0}
-    assert scores(candidates, ("walk",)) == pytest.approx(expected, abs=1e-6)
+    found = similarities_of_centroids(candidates, ("walk",))
+    assert found["away"] == pytest.approx(-0.7) and found["foreign"] == -1
+    assert scores(found, candidates) == pytest.approx(expected, abs=1e-6)
 
 
 def test_centroids_of_two_spaces_are_never_compared() -> None:
     odd = Candidate(("walk",), np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), 1.0)
     with pytest.raises(InternalError, match="centroids of odd and the target's are of different spaces"):
-        scores({"odd": odd}, ("walk",))
+        similarities_of_centroids({"odd": odd}, ("walk",))
 
 
 def knowing(*classes: str) -> Candidate:

@@ -30,6 +30,7 @@ from hat_sim.protocol.messages import (
     Message,
     ModelRequest,
     ModelTransfer,
+    PosteriorRequest,
     SummaryRequest,
 )
 from nodes.assignments import Expanded
@@ -45,6 +46,7 @@ REQUESTS: tuple[Message, ...] = (
     SummaryRequest(),
     CentroidRequest(seed=5, width=16, classes=CLASSES),
     EncoderRequest(precision="fp16", classes=CLASSES),
+    PosteriorRequest(classes=CLASSES),
     ModelRequest(part="model", precision="fp32"),
 )
 

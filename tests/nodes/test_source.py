@@ -31,6 +31,7 @@ from hat_sim.protocol.messages import (
     Message,
     ModelRequest,
     ModelTransfer,
+    PosteriorRequest,
     Precision,
     Predictions,
     PredictRequest,
@@ -54,6 +55,7 @@ REQUESTS: tuple[Message, ...] = (
     ModelRequest(part="model", precision="fp32"),
     ModelRequest(part="head", precision="fp16"),
     PredictRequest(classes=CLASSES, samples=(SAMPLES,)),
+    PosteriorRequest(classes=CLASSES),
 )
 
 
@@ -126,13 +128,14 @@ def test_devices_of_one_domain_and_architecture_give_one_answer(host: Devices) -
         "model",
         "model",
         "predictions",
+        "centroids",
     ]
 
 
 def test_work_is_declared_for_what_has_to_be_computed(host: Devices, load: Callable[[str], Domain]) -> None:
     """Statistics, centroids and predictions are work; a greeting and a model that lies ready are none."""
     answers = host.answer([("one", encode(request)) for request in REQUESTS])
-    assert [answer.flop > 0 for answer in answers] == [False, True, True, True, False, False, True]
+    assert [answer.flop > 0 for answer in answers] == [False, True, True, True, False, False, True, True]
     samples = len(split_source(load("home"), 0).train)
     assert answers[1].flop == statistics_flop(samples, (16, 2))
 
@@ -207,6 +210,23 @@ def test_centroids_are_in_the_space_that_the_seed_grows(
     expected = class_centroids(features, domain.y[part], (0, 3)).astype(np.float16)
     assert np.array_equal(reply.centroids, expected)
     assert reply.accuracy == trained(lesson("home")).accuracy < 1
+
+
+def test_posteriors_are_centroids_of_what_the_model_says(
+    host: Devices, load: Callable[[str], Domain], lesson: Callable[..., Lesson]
+) -> None:
+    """Of the training samples of each class that was asked for, over all classes that the source knows."""
+    reply = ask(host, "careful", PosteriorRequest(classes=("swim", "rest", "walk")))
+    assert isinstance(reply, Centroids)
+    assert reply.classes == ("walk", "rest") and reply.centroids.dtype == np.float16
+    domain = load("careful")
+    part = split_source(domain, 0).train
+    model = empty_model(lesson("careful").description)
+    load_weights(model, train(lesson("careful"), domain).weights)
+    said = torch.softmax(logits_of(narrowed(model, [0, 1, 2]), domain.x[part]), dim=1).numpy()
+    expected = class_centroids(said, domain.y[part], (0, 2))
+    assert expected.shape == (2, 3)
+    assert reply.centroids == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_model_gives_the_receiver_the_sources_predictions(

@@ -18,6 +18,7 @@ from hat_sim.protocol.messages import (
     Message,
     ModelRequest,
     ModelTransfer,
+    PosteriorRequest,
     Predictions,
     PredictRequest,
     SummaryRequest,
@@ -53,6 +54,7 @@ def _messages() -> st.SearchStrategy[Message]:
         st.builds(DomainSummary, statistics=array),
         st.builds(CentroidRequest, seed=size, width=st.integers(1, 65_536), classes=names),
         st.builds(Centroids, classes=names, centroids=array, accuracy=fraction),
+        st.builds(PosteriorRequest, classes=names),
         st.builds(EncoderRequest, precision=precision, classes=names),
         st.builds(
             EncoderTransfer,

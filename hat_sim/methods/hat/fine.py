@@ -33,15 +33,19 @@ class Candidate:
     accuracy: float
 
 
-def scores(candidates: Mapping[str, Candidate], own_classes: tuple[str, ...]) -> dict[str, float]:
-    """max(0, similarity) x Acc_i of each source."""
+def similarities(candidates: Mapping[str, Candidate], own_classes: tuple[str, ...]) -> dict[str, float]:
+    """How similar each source's centroids are to the target's."""
     found = {}
     for name, it in candidates.items():
         if it.own.shape[1] != it.centroids.shape[1]:
             raise InternalError(f"centroids of {name} and the target's are of different spaces")
-        similarity = centroid_similarity(it.own, own_classes, it.centroids, it.classes)
-        found[name] = max(0.0, similarity) * it.accuracy
+        found[name] = centroid_similarity(it.own, own_classes, it.centroids, it.classes)
     return found
+
+
+def scores(similarity: Mapping[str, float], candidates: Mapping[str, Candidate]) -> dict[str, float]:
+    """max(0, similarity) x Acc_i of each source."""
+    return {name: max(0.0, value) * candidates[name].accuracy for name, value in similarity.items()}
 
 
 def best(

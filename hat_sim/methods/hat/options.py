@@ -24,8 +24,8 @@ class SelectionOptions(BaseModel):
     """How the statistics of two domains are compared."""
     top: Annotated[int, Field(ge=1)] = 3
     """N_p: how many sources fine selection chooses and the target fetches."""
-    fine_space: Literal["reference", "encoder"] = "reference"
-    """The space of the class centroids: a shared random encoder, or each source's own."""
+    fine_space: Literal["reference", "encoder", "logit"] = "reference"
+    """The space of the class centroids: a shared random encoder, each source's own, or its model's output."""
     coverage: Annotated[float, Field(ge=0)] = 0.1
     """How much a source is worth that knows all of the target's classes where none chosen before it does."""
     reference_width: Annotated[int, Field(ge=2, le=4096, multiple_of=2)] = 128
@@ -65,6 +65,16 @@ class FusionOptions(BaseModel):
     """Mixer accuracy on the labels it trains on, or on one label a class kept from it."""
     mixer_learning_rate: Positive = 0.02
     """Learning rate of the mixer's optimizer."""
+    training: Literal["joint", "sequential"] = "joint"
+    """Mixer and student side by side or, as a control, the student once the mixer stands."""
+    optimizer: Literal["separate", "one"] = "separate"
+    """An optimizer for each or, as a control, the student's for the sum of both losses."""
+
+    @model_validator(mode="after")
+    def _one_optimizer_trains_both_at_once(self) -> Self:
+        if self.optimizer == "one" and self.training == "sequential":
+            raise refuse("one optimizer cannot train one after the other", "separate, or training: joint")
+        return self
 
 
 class HatOptions(FusionOptions, SelectionOptions):

@@ -20,6 +20,7 @@ from hat_sim.learning.source_model import (
     shaped,
 )
 from hat_sim.learning.statistics import domain_statistics, statistics_flop
+from hat_sim.learning.training import posteriors
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.exchange import fetch_heads, fetch_models, join
 from hat_sim.methods.hat import coarse, fine
@@ -33,6 +34,7 @@ from hat_sim.protocol.messages import (
     DomainSummary,
     EncoderRequest,
     EncoderTransfer,
+    PosteriorRequest,
     SummaryRequest,
 )
 from hat_sim.seeding import derive_seed
@@ -42,14 +44,23 @@ def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
     """Expand the fleet by one target: select, fetch, fuse, and distil."""
     selection = yield from select(task, options)
     fitted = yield from train_jointly(task, options, selection.models)
-    return replace(fitted, shortlisted=selection.shortlist, scores=selection.scores)
+    return replace(
+        fitted,
+        shortlisted=selection.shortlist,
+        scores=selection.scores,
+        similarities=selection.similarities,
+    )
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Who passed coarse selection, the scores of fine selection, and the models that were fetched."""
+    """Who passed coarse selection, the scores of fine selection, and the models that were fetched.
+
+    `similarities` are those of both, by coarse measure and by fine space.
+    """
 
     shortlist: tuple[str, ...]
+    similarities: dict[str, dict[str, float]]
     scores: dict[str, float]
     models: tuple[SourceModel, ...]
 
@@ -57,31 +68,41 @@ class Selection:
 def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     """Coarse, then fine selection; the chosen sources' models come over."""
     joined = yield from join(task)
-    shortlist = yield from select_coarsely(task, options, joined)
+    coarsely = yield from select_coarsely(task, options, joined)
+    shortlist = coarse.shortlist(coarsely, options)
     own = task.own_class_names
+    encoders: dict[str, Classifier] = {}
+    whole: dict[str, SourceModel] = {}
+    match options.fine_space:
+        case "reference":
+            candidates = yield from candidates_in_reference_space(task, options, shortlist)
+        case "encoder":
+            candidates, encoders = yield from candidates_in_encoder_space(task, shortlist)
+        case "logit":
+            candidates, whole = yield from candidates_in_logit_space(task, shortlist)
+    finely = fine.similarities(candidates, own)
+    ranking = fine.scores(finely, candidates)
+    chosen = fine.best(ranking, candidates, own, options)
     if options.fine_space == "reference":
-        candidates = yield from candidates_in_reference_space(task, options, shortlist)
-        ranking = fine.scores(candidates, own)
-        chosen = fine.best(ranking, candidates, own, options)
         models = yield from fetch_models(task, chosen)
-    else:
-        candidates, encoders = yield from candidates_in_encoder_space(task, shortlist)
-        ranking = fine.scores(candidates, own)
-        chosen = fine.best(ranking, candidates, own, options)
+    elif options.fine_space == "encoder":
         models = yield from fetch_heads(task, chosen, encoders)
-    return Selection(shortlist, ranking, models)
+    else:
+        models = tuple(whole[name] for name in chosen)
+    similarities: dict[str, dict[str, float]] = {options.similarity: coarsely, options.fine_space: finely}
+    return Selection(shortlist, similarities, ranking, models)
 
 
 def select_coarsely(
     task: Task, options: SelectionOptions, joined: tuple[str, ...]
-) -> Protocol[tuple[str, ...]]:
-    """Ask every joined source for its domain's statistics; the names that pass, nearest first."""
+) -> Protocol[dict[str, float]]:
+    """Ask every joined source for its domain's statistics; how similar each is to the target's."""
     samples = task.samples
     flop = statistics_flop(len(samples), task.description.shape)
     own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
     replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
     statistics = replies.made(DomainSummary, lambda _, it: shaped(it.statistics, own.shape))
-    return coarse.shortlist(coarse.similarities(own, statistics, options.similarity), options)
+    return coarse.similarities(own, statistics, options.similarity)
 
 
 def candidates_in_reference_space(
@@ -132,6 +153,37 @@ def candidates_in_encoder_space(
     flop = len(samples) * sum(model.description.encode_flop() for model, _ in received.values())
     candidates = (yield Compute("fine", "encoder centroids", flop, centroids)) if received else {}
     return candidates, {name: model for name, (model, _) in received.items()}
+
+
+def candidates_in_logit_space(
+    task: Task, shortlist: tuple[str, ...]
+) -> Protocol[tuple[dict[str, fine.Candidate], dict[str, SourceModel]]]:
+    """Centroids of class posteriors; each whole model comes over for it, and none is fetched again.
+
+    The target asks what a source's model says, on average, of the source's own samples of each class, and
+    lets the model speak of its labelled ones. Posteriors have one scale, so they are not standardised (ours).
+    """
+    models = {it.name: it for it in (yield from fetch_models(task, shortlist, "fine"))}
+    request = PosteriorRequest(classes=task.classes)
+    replies: Replies = yield Ask("fine", dict.fromkeys(models, request))
+
+    def checked(name: str, reply: Centroids) -> Centroids:
+        shaped(reply.centroids, (len(reply.classes), models[name].model.description.head.outputs))
+        return reply
+
+    received = replies.made(Centroids, checked)
+    labelled = task.labelled_x
+
+    def centroids(_: object) -> dict[str, fine.Candidate]:
+        candidates = {}
+        for name, reply in received.items():
+            own = class_centroids(posteriors(models[name].model, labelled), task.labelled_y, task.own_classes)
+            candidates[name] = fine.Candidate(reply.classes, reply.centroids, own, reply.accuracy)
+        return candidates
+
+    flop = len(labelled) * sum(models[name].model.description.forward_flop for name in received)
+    candidates = (yield Compute("fine", "posterior centroids", flop, centroids)) if received else {}
+    return candidates, models
 
 
 def train_jointly(task: Task, options: FusionOptions, models: tuple[SourceModel, ...]) -> Protocol[Fitted]:

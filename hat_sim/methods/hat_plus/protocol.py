@@ -30,6 +30,7 @@ def hat_plus(task: Task, options: HatPlusOptions) -> Protocol[Fitted]:
         shortlisted=selection.shortlist,
         selected=tuple(model.name for model in models),
         scores=selection.scores,
+        similarities=selection.similarities,
         weights={model.name: share for model in models},
         notes=() if models else ("no source could be used: the target learned alone",),
     )
