@@ -34,6 +34,11 @@ class SourceModel:
     accuracy: float
 
 
+def descriptions(models: Sequence[SourceModel]) -> tuple[Description, ...]:
+    """What these models are."""
+    return tuple(source.model.description for source in models)
+
+
 def description_of(architecture: str, shape: tuple[int, ...], classes: int) -> Description:
     """The architecture that a frame names; ProtocolError where it is unknown or reads other inputs."""
     if architecture not in ARCHITECTURES:
@@ -93,13 +98,6 @@ def widened(model: Classifier, classes: Sequence[int], total: int) -> Classifier
         wide.head.weight[list(classes)] = model.head.weight
         wide.head.bias[list(classes)] = model.head.bias
     return wide.train(model.training)
-
-
-def shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """The array itself, of floats and of this shape; ProtocolError where it is not."""
-    if array.shape != shape or array.dtype.kind != "f":
-        raise ProtocolError(Fault.SHAPE, f"{array.dtype} of shape {array.shape}, not floats of {shape}")
-    return array
 
 
 def class_indices(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:

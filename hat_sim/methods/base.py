@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import StudentRecipe
-from hat_sim.learning.student import Pool
 from hat_sim.protocol.messages import Precision
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from hat_sim.learning.student import Pool
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class Task:
     @property
     def pool(self) -> Pool:
         """The same as tensors, with the labels."""
+        import torch  # here, since `plan` knows tasks, too
+
+        from hat_sim.learning.student import Pool
+
         return Pool(torch.from_numpy(self.samples), torch.from_numpy(np.array(self.labelled_y)))
 
     @property

@@ -1,10 +1,9 @@
-"""The exchanges with sources that methods share: joining, fetching models, and having samples predicted."""
+"""The exchanges with sources that methods share: fetching models, and having samples predicted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import torch
@@ -17,36 +16,19 @@ from hat_sim.learning.source_model import (
     description_of,
     empty_model,
     fill,
-    shaped,
 )
+from hat_sim.methods.asks import model_request, predict_requests
 from hat_sim.methods.base import Task
-from hat_sim.protocol.codec import REQUEST_LIMIT
 from hat_sim.protocol.effects import Ask, Phase, Protocol, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
-from hat_sim.protocol.messages import (
-    Join,
-    ModelRequest,
-    ModelTransfer,
-    Predictions,
-    PredictRequest,
-    Welcome,
-)
-from hat_sim.protocol.weights import pack
-
-
-def join(task: Task) -> Protocol[tuple[str, ...]]:
-    """Announce the task to every source of the roster; the names of those that can serve it."""
-    request = Join(input_shape=task.description.shape, classes=task.classes)
-    replies: Replies = yield Ask("coarse", dict.fromkeys(task.sources, request))
-    return tuple(replies.of(Welcome))
+from hat_sim.protocol.messages import ModelTransfer, Predictions, shaped
 
 
 def fetch_models(
     task: Task, chosen: Sequence[str], phase: Phase = "transfer"
 ) -> Protocol[tuple[SourceModel, ...]]:
     """The whole models of the chosen sources; one that does not arrive or does not fit is left out."""
-    request = ModelRequest(part="model", precision=task.precision)
-    replies: Replies = yield Ask(phase, dict.fromkeys(chosen, request))
+    replies: Replies = yield Ask(phase, dict.fromkeys(chosen, model_request(task, "model")))
     return receive(task, replies, {})
 
 
@@ -54,8 +36,7 @@ def fetch_heads(
     task: Task, chosen: Sequence[str], encoders: Mapping[str, Classifier]
 ) -> Protocol[tuple[SourceModel, ...]]:
     """The heads alone of sources whose encoders came already, inside of `encoders`."""
-    request = ModelRequest(part="head", precision=task.precision)
-    replies: Replies = yield Ask("transfer", dict.fromkeys(chosen, request))
+    replies: Replies = yield Ask("transfer", dict.fromkeys(chosen, model_request(task, "head")))
     return receive(task, replies, encoders)
 
 
@@ -76,16 +57,13 @@ class Opinion:
 def fetch_opinions(task: Task, chosen: Sequence[str]) -> Protocol[dict[str, Opinion]]:
     """What the chosen sources say of all the target's samples, which are sent to them; no model moves.
 
-    The samples go in parts of half of what a source reads at once, and a source that leaves one part
-    unanswered is left out.
+    The samples go in parts, and a source that leaves one part unanswered is left out.
     """
-    samples = task.samples
     heard: dict[str, Opinion] = {}
     asked = tuple(chosen)
-    for part in np.array_split(samples, ceil(2 * samples.nbytes / REQUEST_LIMIT)):
-        request = PredictRequest(classes=task.classes, samples=pack([part], task.precision))
+    for rows, request in predict_requests(task):
         replies: Replies = yield Ask("transfer", dict.fromkeys(asked, request))
-        heard = opinions(task, replies, len(part), heard)
+        heard = opinions(task, replies, rows, heard)
         asked = tuple(heard)
     return heard
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
-from hat_sim.protocol.errors import Fault
+from hat_sim.protocol.errors import Fault, ProtocolError
 
 Array = InstanceOf[np.ndarray]
 Name = Annotated[str, Field(max_length=256)]
@@ -174,6 +174,13 @@ MESSAGES: dict[str, type[Message]] = {
         ErrorReply,
     )
 }
+
+
+def shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The array itself, of floats and of this shape; ProtocolError where it is not."""
+    if array.shape != shape or array.dtype.kind != "f":
+        raise ProtocolError(Fault.SHAPE, f"{array.dtype} of shape {array.shape}, not floats of {shape}")
+    return array
 
 
 def same_message(left: Message, right: Message) -> bool:

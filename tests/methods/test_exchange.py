@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from hat_sim.learning.source_model import SourceModel, packed
+from hat_sim.methods.asks import join
 from hat_sim.methods.base import Task
-from hat_sim.methods.exchange import fetch_heads, fetch_models, fetch_opinions, join
+from hat_sim.methods.exchange import fetch_heads, fetch_models, fetch_opinions
 from hat_sim.protocol.codec import REQUEST_LIMIT, encode
 from hat_sim.protocol.effects import Ask, Replies
 from hat_sim.protocol.errors import Fault

@@ -16,14 +16,13 @@ from hat_sim.learning.statistics import domain_statistics
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import Task
 from hat_sim.methods.hat import fine
-from hat_sim.methods.hat.coarse import shortlist, similarities
+from hat_sim.methods.hat.coarse import compare, shortlist, similarities
 from hat_sim.methods.hat.options import HatOptions
 from hat_sim.methods.hat.protocol import (
     candidates_in_encoder_space,
     candidates_in_logit_space,
     candidates_in_reference_space,
     hat,
-    select_coarsely,
 )
 from hat_sim.protocol.effects import Ask, Compute, Replies
 from hat_sim.protocol.messages import (
@@ -76,7 +75,7 @@ def test_coarse_selection_asks_for_statistics_and_keeps_the_nearest(task: Task) 
     replies: dict[str, Message] = {name: DomainSummary(statistics=it) for name, it in told.items()}
     replies["odd"] = DomainSummary(statistics=own[:-1])
     options = HatOptions(eta=0.6, similarity="euclidean")
-    effects, found = driven(select_coarsely(task, options, tuple(replies)), replies)
+    effects, found = driven(compare(task, options, tuple(replies)), replies)
     work, ask = effects
     assert isinstance(work, Compute) and isinstance(ask, Ask)
     assert (work.phase, ask.phase) == ("coarse", "coarse") and work.flop > 0

@@ -13,9 +13,23 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from hat_sim.learning.statistics import domain_statistics, statistics_flop
+from hat_sim.methods.base import Task
 from hat_sim.methods.hat.options import SelectionOptions
+from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
+from hat_sim.protocol.messages import DomainSummary, SummaryRequest, shaped
 
 STANDARDISED_CLIP = 5.0
+
+
+def compare(task: Task, options: SelectionOptions, joined: tuple[str, ...]) -> Protocol[dict[str, float]]:
+    """Ask every joined source for its domain's statistics; how similar each is to the target's."""
+    samples = task.samples
+    flop = statistics_flop(len(samples), task.description.shape)
+    own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
+    replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
+    statistics = replies.made(DomainSummary, lambda _, it: shaped(it.statistics, own.shape))
+    return similarities(own, statistics, options.similarity)
 
 
 def similarities(

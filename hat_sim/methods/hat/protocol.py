@@ -10,33 +10,25 @@ from numpy.typing import NDArray
 
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
-from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
+from hat_sim.learning.reference import reference_features, standardise_features
 from hat_sim.learning.source_model import (
     SourceModel,
     class_indices,
     description_of,
     empty_model,
     fill,
-    shaped,
 )
-from hat_sim.learning.statistics import domain_statistics, statistics_flop
 from hat_sim.learning.training import posteriors
+from hat_sim.learning.work import reference_flop
+from hat_sim.methods.asks import centroid_request, encoder_request, join, posterior_request, reference_seed
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import fetch_heads, fetch_models, join
+from hat_sim.methods.exchange import fetch_heads, fetch_models
 from hat_sim.methods.hat import coarse, fine
 from hat_sim.methods.hat.joint import JointTraining
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, SelectionOptions
 from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
-from hat_sim.protocol.messages import (
-    CentroidRequest,
-    Centroids,
-    DomainSummary,
-    EncoderRequest,
-    EncoderTransfer,
-    PosteriorRequest,
-    SummaryRequest,
-)
+from hat_sim.protocol.messages import Centroids, EncoderTransfer, shaped
 from hat_sim.seeding import derive_seed
 
 
@@ -68,7 +60,7 @@ class Selection:
 def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     """Coarse, then fine selection; the chosen sources' models come over."""
     joined = yield from join(task)
-    coarsely = yield from select_coarsely(task, options, joined)
+    coarsely = yield from coarse.compare(task, options, joined)
     shortlist = coarse.shortlist(coarsely, options)
     own = task.own_class_names
     encoders: dict[str, Classifier] = {}
@@ -93,23 +85,11 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     return Selection(shortlist, similarities, ranking, models)
 
 
-def select_coarsely(
-    task: Task, options: SelectionOptions, joined: tuple[str, ...]
-) -> Protocol[dict[str, float]]:
-    """Ask every joined source for its domain's statistics; how similar each is to the target's."""
-    samples = task.samples
-    flop = statistics_flop(len(samples), task.description.shape)
-    own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
-    replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
-    statistics = replies.made(DomainSummary, lambda _, it: shaped(it.statistics, own.shape))
-    return coarse.similarities(own, statistics, options.similarity)
-
-
 def candidates_in_reference_space(
     task: Task, options: SelectionOptions, shortlist: tuple[str, ...]
 ) -> Protocol[dict[str, fine.Candidate]]:
     """Class centroids in the space of a random encoder: no model moves."""
-    seed = derive_seed(task.seed, "reference encoder")
+    seed = reference_seed(task)
     width = options.reference_width
     samples = task.samples
 
@@ -119,8 +99,7 @@ def candidates_in_reference_space(
 
     flop = reference_flop(len(samples), task.description.shape, width)
     own = yield Compute("fine", "reference centroids", flop, own_centroids)
-    request = CentroidRequest(seed=seed, width=width, classes=task.classes)
-    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
+    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, centroid_request(task, width)))
 
     def candidate(_: str, reply: Centroids) -> fine.Candidate:
         centroids = shaped(reply.centroids, (len(reply.classes), width))
@@ -136,8 +115,7 @@ def candidates_in_encoder_space(
 
     Either side standardises the features by its own domain (ours), as in the reference space.
     """
-    request = EncoderRequest(precision=task.precision, classes=task.classes)
-    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
+    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, encoder_request(task)))
     received = replies.made(EncoderTransfer, lambda _, transfer: (_encoder(task, transfer), transfer))
     samples = torch.from_numpy(task.samples)
 
@@ -164,8 +142,7 @@ def candidates_in_logit_space(
     lets the model speak of its labelled ones. Posteriors have one scale, so they are not standardised (ours).
     """
     models = {it.name: it for it in (yield from fetch_models(task, shortlist, "fine"))}
-    request = PosteriorRequest(classes=task.classes)
-    replies: Replies = yield Ask("fine", dict.fromkeys(models, request))
+    replies: Replies = yield Ask("fine", dict.fromkeys(models, posterior_request(task)))
 
     def checked(name: str, reply: Centroids) -> Centroids:
         shaped(reply.centroids, (len(reply.classes), models[name].model.description.head.outputs))

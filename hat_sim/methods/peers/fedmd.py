@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from hat_sim.learning.fusion import consensus, equal_weights, votes
+from hat_sim.methods.asks import join
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import Opinion, fetch_opinions, join
-from hat_sim.methods.peers.distillation import distillation_flop
+from hat_sim.methods.exchange import Opinion, fetch_opinions
 from hat_sim.methods.peers.options import DistillationOptions
 from hat_sim.methods.peers.target_only import fall_back
+from hat_sim.methods.peers.work import distillation_flop
 from hat_sim.methods.training import TAUGHT, train_student
 from hat_sim.protocol.effects import Compute, Progress, Protocol
 

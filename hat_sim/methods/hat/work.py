@@ -1,0 +1,41 @@
+"""The work of HaT's joint training, from descriptions of models alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hat_sim.learning.architectures import Description
+from hat_sim.learning.budget import student_flop
+from hat_sim.learning.recipes import StudentRecipe
+from hat_sim.methods.hat.options import FusionOptions
+
+
+def joint_flop(
+    student: Description,
+    sources: Sequence[Description],
+    labelled: int,
+    samples: int,
+    recipe: StudentRecipe,
+    options: FusionOptions,
+) -> int:
+    """Frozen parts once over the pool; each step mixer and student; each epoch a look at the pool.
+
+    `samples` are those of the pool, the `labelled` ones among them. What the student's encoder says of a
+    sample is asked for anew as it learns, but only once where the mixer has been trained before it.
+    """
+    encode = student.encode_flop()
+    query = 2 * student.width * options.attention_width
+    once, each_step, each_epoch = 0, labelled * 3 * query, samples * query
+    for it in sources:
+        tail = it.encode_flop(it.frozen_blocks(options.unfrozen_blocks))
+        once += samples * it.encode_flop()
+        mixing = tail + it.head.forward_flop + 2 * it.width * options.attention_width
+        each_step += labelled * 3 * mixing
+        each_epoch += samples * mixing
+    if options.training == "sequential":
+        once += samples * encode
+    else:
+        each_step += labelled * encode * (3 if options.optimizer == "one" else 1)
+        each_epoch += samples * encode
+    training = recipe.epochs * (recipe.steps_per_epoch * each_step + each_epoch)
+    return once + training + student_flop(student, labelled, samples, recipe, distils=True)
