@@ -51,7 +51,7 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
             classes=classes,
             recipe=plan.source_recipe,
             seed=plan.scenario.seed,
-            labels=_labels(plan, device),
+            labels=labels_of(plan, device),
         )
         for fleet in plan.fleets
         for device in fleet.sources
@@ -59,15 +59,13 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
     }
 
 
-def as_joined(fleet: Fleet, results: Mapping[str, TargetResult]) -> Fleet:
-    """The fleet with its expanded targets as the sources that they have become, given what became of them.
+def as_joined(fleet: Fleet, left: Mapping[str, str | None]) -> Fleet:
+    """The fleet with its expanded targets as the sources that they have become.
 
-    One has the architecture of the model that its method left; one whose model cannot be sent is left out.
+    Each has the architecture of the model that its method has `left`; one whose model cannot be sent (None)
+    is left out.
     """
-    architectures = {
-        it.name: it.architecture if it.round is None else results[it.name].architecture
-        for it in fleet.sources
-    }
+    architectures = {it.name: it.architecture if it.round is None else left[it.name] for it in fleet.sources}
     serving = [(it, name) for it in fleet.sources if (name := architectures[it.name]) is not None]
     return replace(fleet, sources=tuple(replace(it, architecture=name) for it, name in serving))
 
@@ -85,7 +83,7 @@ def expanded_of(
             labels_per_class=plan.scenario.target.labels_per_class,
             seed=plan.scenario.seed,
             weights=results[device.name].weights,
-            labels=_labels(plan, device),
+            labels=labels_of(plan, device),
         )
         for fleet in fleets
         for device in fleet.sources
@@ -114,11 +112,11 @@ def joining_of(plan: Plan, fleet: Fleet) -> Joining:
         recipe=plan.student_recipe,
         precision=scenario.transfer.weights,
         seed=scenario.seed,
-        labels=_labels(plan, fleet.target),
+        labels=labels_of(plan, fleet.target),
     )
 
 
-def _labels(plan: Plan, device: Device) -> tuple[int, ...] | None:
+def labels_of(plan: Plan, device: Device) -> tuple[int, ...] | None:
     """Indices of the classes that the device's domain is cut down to."""
     classes = tuple(plan.dataset.classes)
     return None if device.classes is None else tuple(classes.index(name) for name in device.classes)

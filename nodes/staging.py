@@ -135,7 +135,8 @@ class Stage:
         worlds: list[WorldRecord] = []
         targets: dict[str, TargetResult] = {}
         for planned in plan.rounds:
-            joined = [as_joined(fleet, targets) for fleet in planned]
+            left = {name: it.architecture for name, it in targets.items()}
+            joined = [as_joined(fleet, left) for fleet in planned]
             expanded = expanded_of(plan, joined, targets)
             fresh = {key: record for key, record in expanded.items() if key not in sources}
             sources |= await self._teach(fresh, plan.dataset)

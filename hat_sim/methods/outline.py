@@ -31,6 +31,11 @@ class Choice:
     count: int
     request: Message | None = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all are chosen."""
+        return len(self.work) <= self.count
+
 
 Outline = Generator[Ask | Compute | Choice, Any, tuple[str, ...]]
 

@@ -2,11 +2,13 @@
 
 from hat_sim.preflight.catalogue import catalogue_problems, load_checked, vary_checked
 from hat_sim.preflight.facts import Facts, known_facts
+from hat_sim.preflight.fitting import Fitting
 from hat_sim.preflight.plan import Plan, Preparation, prepare
 from hat_sim.preflight.recipes import source_recipe, student_recipe
 
 __all__ = [
     "Facts",
+    "Fitting",
     "Plan",
     "Preparation",
     "catalogue_problems",

@@ -59,7 +59,7 @@ class Fitting:
                 hint=f"for {RANK_NAMES[len(self._shape)]}: {', '.join(known)}",
             )
         elif device.architecture in known:
-            needed = self._memory(device.architecture, is_target)
+            needed = self.memory(device.architecture, is_target)
             if needed > device.profile.memory:
                 yield Problem(
                     f"training {device.architecture} needs {units.SIZE.format(needed)}, a "
@@ -76,7 +76,8 @@ class Fitting:
             raise InternalError(f"no architecture fits {device.name}, which was not reported")
         return dataclasses.replace(device, architecture=largest)
 
-    def _memory(self, architecture: str, is_target: bool) -> int:
+    def memory(self, architecture: str, is_target: bool) -> int:
+        """Bytes at the peak of training this architecture, as a student or as a source."""
         description = describe(architecture, self._shape, self._classes)
         if is_target:
             return student_memory(description, self._student)
@@ -87,7 +88,7 @@ class Fitting:
         budget_s = self._scenario.target.time_budget / 1e9
 
         def fits(it: Description) -> bool:
-            if self._memory(it.name, is_target) > memory:
+            if self.memory(it.name, is_target) > memory:
                 return False
             return not is_target or most_student_flop(it, self._student) <= budget_s * speed
 

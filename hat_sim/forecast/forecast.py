@@ -1,0 +1,187 @@
+"""The forecast of a plan: every world rehearsed, and where a choice is open, its extremes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+
+import numpy as np
+
+from hat_sim.data.splits import split_source, split_target
+from hat_sim.errors import Problem, UserError
+from hat_sim.forecast.choices import choosing
+from hat_sim.forecast.costs import Costs, Range, around, costs_of
+from hat_sim.forecast.rehearsal import Chooser, Understudy, first, rehearse
+from hat_sim.forecast.stand_in import StandIn
+from hat_sim.methods.base import Task
+from hat_sim.methods.outline import Choice
+from hat_sim.preflight import Plan
+from hat_sim.scenario.fleet import Device, Fleet
+from hat_sim.simulation.record import WorldRecord
+from nodes.casting import as_joined, joining_of, labels_of
+from nodes.joining import task_and_examination
+
+
+@dataclass(frozen=True)
+class TargetForecast:
+    """What a target will cost, and what its fleet's models would; `fleet` as it is when the target joins."""
+
+    fleet: Fleet
+    costs: Costs
+    all_models_bytes: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run of a plan will cost, target by target in its order."""
+
+    plan: Plan
+    targets: tuple[TargetForecast, ...]
+
+
+def forecast(plan: Plan) -> Forecast:
+    """Rehearse a plan. UserError where its method has no outline, or where rounds hang on a choice."""
+    return Forecast(plan, tuple(_Rehearsals(plan).targets()))
+
+
+class _Rehearsals:
+    """The worlds of a plan, and the nodes of which they consist."""
+
+    def __init__(self, plan: Plan) -> None:
+        outline = plan.method.load_outline()
+        if outline is None:
+            name = plan.scenario.method.name
+            hint = "`hat-sim run` needs none; docs/methods.md says how a method of one's own gets one"
+            raise UserError(Problem(f'there is no plan of "{name}": it has no outline', "method.name", hint))
+        self._plan = plan
+        self._outline = outline
+        self._left: dict[str, str | None] = {}
+        self._load = cache(plan.dataset.load)
+        self._known: dict[object, StandIn] = {}
+        self._tasks: dict[str, Task] = {}
+
+    def targets(self) -> Iterator[TargetForecast]:
+        """All targets, round after round."""
+        precision = self._plan.scenario.transfer.weights
+        for planned in self._plan.rounds:
+            fleets = [as_joined(fleet, self._left) for fleet in planned]
+            costs = self._shared(fleets) if self._plan.scenario.target.shared_fleet else {}
+            for fleet in fleets:
+                name = fleet.target.name
+                sizes = (self._stand_in(device).model_bytes(precision) for device in fleet.sources)
+                yield TargetForecast(fleet, costs.get(name) or self._alone(fleet), sum(sizes))
+
+    def _alone(self, fleet: Fleet) -> Costs:
+        """A target in a world of its own."""
+        name, devices = fleet.target.name, _devices([fleet])
+        record, understudies = self._rehearsed([fleet], first)
+        choice = understudies[name].choice
+        if choice is None or choice.is_settled:
+            return costs_of(record, name, devices)
+        sources = {device.name: self._stand_in(device) for device in fleet.sources}
+        it = choosing(choice, fleet.target, devices, sources, record.ledger)
+        if it.is_free:
+            return costs_of(record, name, devices)
+        records = [self._rehearsed([fleet], partial(_these, chosen))[0] for chosen in it.extremes()]
+        costs = around([costs_of(record, name, devices) for record in records])
+        if choice.request is None:
+            return costs
+        transfer = Range.around([costs.time_ns["transfer"], it.transfer_ns()])
+        return replace(costs, time_ns={**costs.time_ns, "transfer": transfer})
+
+    def _shared(self, fleets: Sequence[Fleet]) -> dict[str, Costs]:
+        """Targets that ask one fleet at once.
+
+        Where any of them chooses, who waits for whom is open: nobody is faster than alone, nor slower than if
+        all the others' questions were answered first.
+        """
+        record, understudies = self._rehearsed(fleets, first)
+        if all(it.choice is None or it.choice.is_settled for it in understudies.values()):
+            devices = _devices(fleets)
+            return {name: costs_of(record, name, devices) for name in understudies}
+        alone = {fleet.target.name: self._alone(fleet) for fleet in fleets}
+        joules = [Range.total(it.compute_j for it in alone.values()).mapped(lambda j: j / len(alone))]
+        joules += [Range.total(it.radio_j for it in alone.values()).mapped(lambda j: j / len(alone))]
+        return {
+            name: replace(it, time_ns=_behind(it, name, alone), compute_j=joules[0], radio_j=joules[1])
+            for name, it in alone.items()
+        }
+
+    def _rehearsed(
+        self, fleets: Sequence[Fleet], choose: Chooser
+    ) -> tuple[WorldRecord, dict[str, Understudy]]:
+        """One world, and the targets as they went through it."""
+        targets = {
+            fleet.target.name: Understudy(self._outline(self._task(fleet), self._plan.options), choose)
+            for fleet in fleets
+        }
+        devices = _devices(fleets)
+        sources = {name: self._stand_in(it) for name, it in devices.items() if name not in targets}
+        record = rehearse(list(devices.values()), targets, sources)
+        for name, it in targets.items():
+            self._left[name] = self._serves(it.left)
+        return record, targets
+
+    def _serves(self, left: tuple[str, ...]) -> str | None:
+        """The architecture with which a target serves in later rounds."""
+        rounds = self._plan.scenario.rounds
+        if len(left) > 1 and rounds is not None and rounds.serve and len(rounds.domains) > 1:
+            what = f"what a target serves with in later rounds is open before the run: {' or '.join(left)}"
+            raise UserError(Problem(what, "rounds.serve", "false, or sources of one architecture"))
+        return left[0] if left else None
+
+    def _task(self, fleet: Fleet) -> Task:
+        name = fleet.target.name
+        if name not in self._tasks:
+            joining = joining_of(self._plan, fleet)
+            self._tasks[name], _ = task_and_examination(joining, self._load(joining.domain))
+        return self._tasks[name]
+
+    def _stand_in(self, device: Device) -> StandIn:
+        """What stands in for a source, or for a target of an earlier round that is one.
+
+        It is one and the same for devices that differ in name, profile and link alone.
+        """
+        key = (device.domain, device.architecture, device.classes, device.round is None)
+        if key not in self._known:
+            self._known[key] = self._stand_in_of(device)
+        return self._known[key]
+
+    def _stand_in_of(self, device: Device) -> StandIn:
+        scenario, domain = self._plan.scenario, self._load(device.domain)
+        labels = labels_of(self._plan, device)
+        if device.round is None:
+            held = known = split_source(domain, scenario.seed, labels).train
+        else:
+            split = split_target(domain, scenario.target.labels_per_class, scenario.seed, labels)
+            held, known = np.concatenate([split.labelled, split.unlabelled]), split.labelled
+        names = self._plan.dataset.classes
+        classes = tuple(names[label] for label in np.unique(domain.y[known]).tolist())
+        return StandIn(device.architecture, classes, domain.x[held])
+
+
+def _devices(fleets: Sequence[Fleet]) -> dict[str, Device]:
+    """The devices of a world: the sources of all its fleets, each once, and its targets."""
+    sources = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
+    return sources | {fleet.target.name: fleet.target for fleet in fleets}
+
+
+def _these(chosen: Sequence[str], choice: Choice) -> Sequence[str]:
+    """Those of the chosen in the order of the choice."""
+    return [name for name in choice.work if name in chosen]
+
+
+def _behind(own: Costs, name: str, all_of: Mapping[str, Costs]) -> dict[str, Range]:
+    """The times of a target that may have to wait until everything that others ask has been answered."""
+    wait_ns = sum(
+        it.time_ns[phase].high
+        for other, it in all_of.items()
+        for phase in ("coarse", "fine", "transfer")
+        if other != name
+    )
+    asked = {phase for phase, size in own.payload.items() if size.high}
+    return {
+        phase: Range(time.low, time.high + wait_ns) if phase in asked else time
+        for phase, time in own.time_ns.items()
+    }
