@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hat_sim.cli import compare, data, diagnose, profiles, report, run, schema, sweep, traffic, validate
+from hat_sim.cli import compare, data, diagnose, plan, profiles, report, run, schema, sweep, traffic, validate
 from hat_sim.errors import LostProcessError, RemoteError, UserError, told
 
 EXIT_OTHER = 1
@@ -53,6 +53,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
+app.command("plan")(plan.plan)
 app.command("traffic")(traffic.traffic)
 app.command("report")(report.report)
 app.command("diagnose")(diagnose.diagnose)

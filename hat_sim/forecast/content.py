@@ -133,6 +133,7 @@ def _memory(plan: Plan, targets: Sequence[TargetForecast]) -> list[dict[str, Any
         {
             "device": device.name,
             "profile": device.profile.name,
+            "role": "target" if device.name in learning else "source",
             "architecture": device.architecture,
             "needs_bytes": fitting.memory(device.architecture, device.name in learning),
             "has_bytes": device.profile.memory,

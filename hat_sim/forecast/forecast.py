@@ -93,8 +93,8 @@ class _Rehearsals:
     def _shared(self, fleets: Sequence[Fleet]) -> dict[str, Costs]:
         """Targets that ask one fleet at once.
 
-        Where any of them chooses, who waits for whom is open: nobody is faster than alone, nor slower than if
-        all the others' questions were answered first.
+        Where any of them chooses, who waits for whom is open from the first choice on: nobody is faster than
+        alone, nor slower than if all the others' questions were answered first.
         """
         record, understudies = self._rehearsed(fleets, first)
         if all(it.choice is None or it.choice.is_settled for it in understudies.values()):
@@ -104,7 +104,12 @@ class _Rehearsals:
         joules = [Range.total(it.compute_j for it in alone.values()).mapped(lambda j: j / len(alone))]
         joules += [Range.total(it.radio_j for it in alone.values()).mapped(lambda j: j / len(alone))]
         return {
-            name: replace(it, time_ns=_behind(it, name, alone), compute_j=joules[0], radio_j=joules[1])
+            name: replace(
+                it,
+                time_ns=_behind(it, name, alone) | _before_choices(record, name),
+                compute_j=joules[0],
+                radio_j=joules[1],
+            )
             for name, it in alone.items()
         }
 
@@ -185,3 +190,14 @@ def _behind(own: Costs, name: str, all_of: Mapping[str, Costs]) -> dict[str, Ran
         phase: Range(time.low, time.high + wait_ns) if phase in asked else time
         for phase, time in own.time_ns.items()
     }
+
+
+def _before_choices(record: WorldRecord, target: str) -> dict[str, Range]:
+    """The times of the phases that a target has behind it before anybody in its world is chosen."""
+    first_ns = min((row.sent_ns for row in record.ledger if row.phase == "transfer"), default=0)
+    settled, end_ns = {}, 0
+    for phase, ns in record.targets[target].phase_ns.items():
+        end_ns += ns
+        if end_ns <= first_ns:
+            settled[phase] = Range.exactly(ns)
+    return settled

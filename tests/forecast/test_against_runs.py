@@ -1,0 +1,118 @@
+"""Plans against runs: exact where that is promised, else around what the run gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hat_sim.errors import UserError
+from hat_sim.forecast import forecast
+from hat_sim.forecast.content import content_of
+from hat_sim.methods.registry import METHODS
+
+SHARED = (
+    "target.domain=[domain-2, domain-4, domain-5]",
+    "target.shared_fleet=true",
+    "sources.domains=[domain-1, domain-3, domain-6, domain-7, domain-8]",
+)
+CHOOSES = ("hat", "hat-plus", "fine-tune", "logme", "leep", "parc", "knn", "distill-nearest")
+"""Methods whose costs hang on what only trained models tell."""
+CERTAIN = {
+    **{name: (f"method={{name: {name}}}",) for name in METHODS if name not in CHOOSES},
+    "all chosen": ("method.top=9",),
+    "stacking of logits": ("method={name: stacking, inputs: logits}",),
+    "fedmd in parts": ("method={name: fedmd}", "data.generated.samples=2000", "data.generated.shape=[60, 2]"),
+    "aver on a shared fleet": ("method={name: aver}", *SHARED),
+    "some classes": ("method={name: aver}", "sources.class_share=0.4"),
+    "halves": ("method={name: all-sources}", "transfer.weights=fp16"),
+}
+OPEN = {
+    **{name: (f"method={{name: {name}}}",) for name in CHOOSES},
+    "encoder space": ("method.fine_space=encoder", "method.top=3"),
+    "encoder space, bytes": ("method={name: hat-plus, fine_space: encoder}", "transfer.weights=int8"),
+    "a floor": ("method.eta_means=floor", "method.eta=0.0"),
+    "unfrozen": ("method.unfrozen_blocks=2",),
+    "one of them": ("method.top=1",),
+    "fine-tuned by a score": ("method={name: logme, then: fine-tune}",),
+    "some classes": ("sources.class_share=0.4",),
+    "a target of one class": ("sources.class_share=0.4", "target.classes=[class-1]"),
+    "many targets": ("target.domain=[domain-2, domain-4, domain-5]",),
+    "a shared fleet": SHARED,
+    "a narrow link": ("target.link=nb-iot", "method.top=3"),
+    "another seed": ("seed=1",),
+}
+ROUNDS = """\
+rounds:
+  domains: [[domain-2], [domain-4, domain-5]]
+"""
+
+
+@pytest.mark.parametrize("variant", CERTAIN)
+def test_what_no_model_decides_is_known_exactly(
+    variant: str, planned: Any, result_of_run: Any, held_against: Any
+) -> None:
+    plan = planned(*CERTAIN[variant])
+    both = held_against(content_of(forecast(plan)), result_of_run(plan))
+    assert {path: it for path, it in both.items() if it[0] != [it[1], it[1]]} == {}
+
+
+@pytest.mark.parametrize("variant", OPEN)
+def test_what_is_open_lies_within_its_range(
+    variant: str, planned: Any, result_of_run: Any, held_against: Any
+) -> None:
+    plan = planned(*OPEN[variant])
+    content = content_of(forecast(plan))
+    both = held_against(content, result_of_run(plan))
+    assert any(low < high for (low, high), _ in both.values())
+    if not plan.scenario.target.shared_fleet:
+        asked = [path for path in both if path.rpartition(".")[2] in ("coarse", "fine")]
+        assert len(asked) >= 8
+        for path in asked:
+            assert (path.startswith("time.") and len(plan.fleets) > 1) or both[path][0][0] == both[path][0][1]
+
+
+@pytest.mark.parametrize("method", ["hat", "aver", "ensemble"])
+def test_rounds_are_those_of_the_run(
+    method: str, mixed: str, planned: Any, result_of_run: Any, held_against: Any
+) -> None:
+    """An expanded target serves with its student, or, after an ensemble, does not serve."""
+    text = mixed.replace("domain: domain-2, ", "") + ROUNDS
+    plan = planned(f"method={{name: {method}}}", text=text)
+    content = content_of(forecast(plan))
+    held_against(content, result_of_run(plan))
+    assert [target["round"] for target in content["targets"]] == [1, 2, 2]
+    first, second, _ = (target["all_models_bytes"] for target in content["targets"])
+    assert (second > first) == (method != "ensemble")
+
+
+UNIFORM = ("sources.architectures=gru", "sources.heterogeneity={}", "sources.devices=pi4")
+
+
+@pytest.mark.parametrize("method", CHOOSES)
+def test_sources_that_are_alike_are_planned_exactly(
+    method: str, planned: Any, result_of_run: Any, held_against: Any
+) -> None:
+    plan = planned(f"method={{name: {method}}}", *UNIFORM, "sources.links=lte")
+    both = held_against(content_of(forecast(plan)), result_of_run(plan))
+    assert {path: it for path, it in both.items() if it[0] != [it[1], it[1]]} == {}
+
+
+def test_sources_of_one_architecture_are_planned_to_the_byte_whatever_their_links(
+    planned: Any, result_of_run: Any, held_against: Any
+) -> None:
+    plan = planned("sources.architectures=gru")
+    both = held_against(content_of(forecast(plan)), result_of_run(plan))
+    sizes = {path: it for path, it in both.items() if "bytes" in path or "payload" in path}
+    assert sizes and all(pair == [value, value] for pair, value in sizes.values())
+
+
+def test_every_method_that_ships_has_an_outline() -> None:
+    assert [name for name, method in METHODS.items() if method.load_outline() is None] == []
+
+
+def test_rounds_that_hang_on_a_choice_are_refused(mixed: str, planned: Any) -> None:
+    text = mixed.replace("domain: domain-2, ", "") + ROUNDS
+    with pytest.raises(UserError, match=r"rounds.serve: what a target serves with .* is open .* or "):
+        forecast(planned("method={name: fine-tune}", text=text))
+    assert forecast(planned("method={name: fine-tune}", "sources.architectures=gru", text=text))
