@@ -52,7 +52,7 @@ def _links(bottlenecks: dict[str, dict[str, Any]]) -> Table:
         table.add_column(column)
     table.add_column("busy for", justify="right")
     for phase, it in bottlenecks.items():
-        table.add_row(phase, it["link"], it["device"], it["direction"], f"{it['busy_s']:,.3f} s")
+        table.add_row(phase, it["link"], it["device"], it["direction"], f"{1000 * it['busy_s']:,.1f} ms")
     return table
 
 

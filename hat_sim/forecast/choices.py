@@ -6,13 +6,15 @@ the least and the most. Times do not: transfers share the target's link.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
-from hat_sim.errors import InternalError
 from hat_sim.forecast.costs import Range
 from hat_sim.forecast.stand_in import StandIn, parcel_of
 from hat_sim.methods.outline import Choice
+from hat_sim.network.access import Path
 from hat_sim.network.flows import FlowNetwork
 from hat_sim.network.tcp import LENGTH_PREFIX, WireBytes, wire_bytes
 from hat_sim.protocol.ledger import LedgerRow
@@ -21,23 +23,36 @@ from hat_sim.simulation.conductor import access_link
 from hat_sim.simulation.energy import EnergyMeter
 
 ROUNDING_NS = 1000
-"""Rates are whole bits a second and times whole nanoseconds; so much they may come to."""
+"""So much the rounding of instants to nanoseconds may come to, event after event."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How long it takes to have something of a source, in nanoseconds.
+
+    `alone_ns` is the whole of it if nobody else is asked, and `together_ns` if all that are chosen are like
+    it, so that the target's link is shared evenly from beginning to end. Of the latter `reply_ns` is the
+    reply without the fixed delays at both ends, which are at least `fixed_ns` long.
+    """
+
+    alone_ns: int
+    together_ns: int
+    reply_ns: int
+    fixed_ns: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Option:
-    """What choosing a source adds: bytes of its reply, work of the target, joules of all radios.
+    """What choosing a source adds: bytes of its reply, work of the target, joules of all radios, and of all.
 
-    `alone_ns` is how long its transfer takes if nobody else were asked, `squeezed_ns` if the target's link
-    were shared evenly with the others from beginning to end. Both are 0 where nothing is asked of it.
+    `transfer` is None where nothing is asked of it.
     """
 
     reply_bytes: int
     work: int
     radio_j: float
     joules: float
-    alone_ns: int
-    squeezed_ns: int
+    transfer: Transfer | None
 
 
 @dataclass(frozen=True)
@@ -62,16 +77,19 @@ class Choosing:
         return tuple(found)
 
     def transfer_ns(self) -> Range:
-        """Bounds of how long the transfer takes, whichever sources are chosen.
+        """Bounds of how long the transfer takes, whichever sources are chosen; nothing if none is asked.
 
-        The share of a link is never less than an even one, so nobody is later than `squeezed_ns`. The last
-        is no earlier than it would be alone, and where the target's link is full, the chosen have it evenly
-        in the mean.
+        The share of a link is never less than an even one, so nobody is later than among others like it. The
+        last is no earlier than it would be alone; and where the target's link is full, the replies share it
+        evenly in the mean, after the least delay and before the least.
         """
-        alone = sorted(it.alone_ns for it in self.options.values())
-        squeezed = sorted(it.squeezed_ns for it in self.options.values())
-        low = max(alone[self.count - 1], squeezed[0])
-        return Range(max(0, low - ROUNDING_NS), squeezed[-1] + ROUNDING_NS)
+        them = [it.transfer for it in self.options.values() if it.transfer is not None]
+        if not them:
+            return Range.exactly(0)
+        alone = sorted(it.alone_ns for it in them)
+        fixed = sum(min(it.fixed_ns[end] for it in them) for end in (0, 1))
+        low = max(alone[self.count - 1], fixed + min(it.reply_ns for it in them))
+        return Range(max(0, low - ROUNDING_NS), max(it.together_ns for it in them) + ROUNDING_NS)
 
 
 def choosing(
@@ -82,57 +100,67 @@ def choosing(
     ledger: Sequence[LedgerRow],
 ) -> Choosing:
     """A choice in the world of which `ledger` is a rehearsal; the target is alone in it."""
-    count = min(choice.count, len(choice.work))
+    chosen = min(choice.count, len(choice.work))
     if choice.request is None:
-        return Choosing(
-            {
-                name: Option(0, work, 0.0, _compute_j(target, work), 0, 0)
-                for name, work in choice.work.items()
-            },
-            count,
-        )
-    request = parcel_of(choice.request)
-    network, start_ns = _until_transfer(ledger, devices)
+        works = {name: (work, _compute_j(target, work)) for name, work in choice.work.items()}
+        return Choosing({name: Option(0, work, 0.0, j, None) for name, (work, j) in works.items()}, chosen)
+    request = parcel_of(choice.request).length
+    start_ns = min(row.sent_ns for row in ledger if row.phase == "transfer")
+    before: defaultdict[str, list[LedgerRow]] = defaultdict(list)
+    for row in ledger:
+        if row.sent_ns < start_ns:
+            before[row.receiver if row.sender == target.name else row.sender].append(row)
     options = {}
     for name, work in choice.work.items():
-        reply = sources[name].answer(choice.request).parcel.length
-        radio_j = _radio_j(target, devices[name], request.length, reply)
-        times = (
-            _duration(
-                network.apart(target.name, name, parts), request.length, reply, target.name, name, start_ns
-            )
-            for parts in (1, count)
-        )
-        options[name] = Option(reply, work, radio_j, radio_j + _compute_j(target, work), *times)
-    return Choosing(options, count)
+        source, reply = devices[name], sources[name].answer(choice.request).parcel.length
+        exchange = Exchange(target, source, before[name], request, reply, start_ns)
+        radio_j = _radio_j(target, source, request, reply)
+        joules = radio_j + _compute_j(target, work)
+        options[name] = Option(reply, work, radio_j, joules, exchange.transfer(chosen))
+    return Choosing(options, chosen)
 
 
-def _until_transfer(ledger: Sequence[LedgerRow], devices: Mapping[str, Device]) -> tuple[FlowNetwork, int]:
-    """The network as it was when the transfer began, and when that was."""
-    network = FlowNetwork({name: access_link(it) for name, it in devices.items()})
-    for row in ledger:
-        network.advance(row.sent_ns)
-        if row.phase == "transfer":
-            return network, row.sent_ns
-        network.send(row.seq, row.sender, row.receiver, row.payload_bytes, row.sent_ns)
-    raise InternalError("nobody is asked for a model after a choice")
+@dataclass(frozen=True)
+class Exchange:
+    """A request to a source and its reply, of so many bytes; `before` is what the two have sent so far."""
 
+    target: Device
+    source: Device
+    before: Sequence[LedgerRow]
+    request_bytes: int
+    reply_bytes: int
+    start_ns: int
 
-def _duration(
-    network: FlowNetwork, request_bytes: int, reply_bytes: int, target: str, source: str, start_ns: int
-) -> int:
-    """Nanoseconds from a request to its reply, which is sent at once."""
-    network.send(0, target, source, request_bytes, start_ns)
-    asked_ns = _arrival(network)
-    network.send(1, source, target, reply_bytes, asked_ns)
-    return _arrival(network) - start_ns
+    def transfer(self, chosen: int) -> Transfer:
+        """How long it takes, alone and among so many that are like it."""
+        first_ns, alone_ns = self._lasts(1)
+        asked_ns, together_ns = self._lasts(chosen)
+        path = Path.between(access_link(self.source), access_link(self.target))
+        last_ns = path.tail_ns(self.reply_bytes + LENGTH_PREFIX)
+        return Transfer(alone_ns, together_ns, together_ns - asked_ns - last_ns, (first_ns, last_ns))
 
-
-def _arrival(network: FlowNetwork) -> int:
-    while (now_ns := network.next_event()) is not None:
-        for delivery in network.advance(now_ns):
-            return delivery.arrived_ns
-    raise InternalError("a frame got lost")
+    def _lasts(self, copies: int) -> tuple[int, int]:
+        """Nanoseconds until the last of so many copies of the source has its request, and has replied."""
+        target, names = self.target.name, [f"{self.source.name}/{copy}" for copy in range(copies)]
+        links = {target: access_link(self.target)} | dict.fromkeys(names, access_link(self.source))
+        network, flows = FlowNetwork(links), count()
+        for row in self.before:
+            network.advance(row.sent_ns)
+            for name in names:
+                ends = (target, name) if row.sender == target else (name, target)
+                network.send(next(flows), *ends, row.payload_bytes, row.sent_ns)
+        network.advance(self.start_ns)
+        asked = {next(flows): name for name in names}
+        for flow, name in asked.items():
+            network.send(flow, target, name, self.request_bytes, self.start_ns)
+        asked_ns = end_ns = self.start_ns
+        while (now_ns := network.next_event()) is not None:
+            for delivery in network.advance(now_ns):
+                end_ns = now_ns
+                if delivery.flow_id in asked:
+                    asked_ns = now_ns
+                    network.send(next(flows), asked[delivery.flow_id], target, self.reply_bytes, now_ns)
+        return asked_ns - self.start_ns, end_ns - self.start_ns
 
 
 def _radio_j(target: Device, source: Device, request_bytes: int, reply_bytes: int) -> float:

@@ -11,7 +11,7 @@ losses: `FlowNetwork.withdraw` is the place where a fault or a deadline ends a f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from hat_sim.errors import InternalError
@@ -102,24 +102,6 @@ class FlowNetwork:
             if stream.queue:
                 self._begin(stream.queue[0], now_ns)
         return cost
-
-    def apart(self, one: str, other: str, parts: int) -> FlowNetwork:
-        """These two devices from now on, as if `one` had for `other` a steady 1 / `parts` of its link alone.
-
-        Their connection goes on as it is; nothing may be under way on it.
-        """
-        network = FlowNetwork({name: self._access[name] for name in (one, other)})
-        link = self._access[one]
-        network._up[one] = network._shared.link(link.up_bit_s // parts)
-        network._down[one] = network._shared.link(link.down_bit_s // parts)
-        network._now_ns = self._now_ns
-        network._connection(one, other).ready_ns = self._connection(one, other).ready_ns
-        for pair in ((one, other), (other, one)):
-            stream, copy = self._stream(*pair), network._stream(*pair)
-            if stream.queue:
-                raise InternalError(f"{pair[0]} is sending to {pair[1]}")
-            copy.window, copy.idle_since_ns = replace(stream.window), stream.idle_since_ns
-        return network
 
     def next_event(self) -> int | None:
         """When something may happen next; None while the network is at rest."""
