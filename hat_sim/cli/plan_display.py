@@ -27,9 +27,9 @@ def print_plan(console: Console, content: dict[str, Any]) -> None:
 def _costs(content: dict[str, Any]) -> Table:
     title = f"plan of {content['scenario']} (seed {content['seed']}, method {content['method']})"
     table = Table(title=title, title_justify="left")
-    table.add_column("phase")
+    table.add_column("phase", no_wrap=True)
     for column in ("payload", "on the wire", "simulated time"):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right")
     traffic, time = content["traffic"], content["time"]
     for phase, size in traffic["by_phase"].items():
         wire, spent = traffic["wire_by_phase"][phase], time["by_phase"][phase]
@@ -60,7 +60,7 @@ def _targets(targets: Sequence[dict[str, Any]]) -> Table:
     table = Table(title="targets", title_justify="left")
     table.add_column("target")
     for column in ("payload", "simulated time", "energy"):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right")
     table.add_column("busiest link", overflow="fold")
     for it in targets[:MOST_TARGETS]:
         table.add_row(
