@@ -16,7 +16,7 @@ from hat_sim.scenario.resolved import resolved_scenario
 from hat_sim.simulation.diagnosis import evidence_of, findings
 from hat_sim.simulation.record import RunRecord, TargetResult
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of, rounded_floats
-from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder
+from hat_sim.simulation.run_folder import ENVIRONMENT, RunFolder
 from hat_sim.simulation.timeline import trace_events
 
 _PACKAGES = ("torch", "ray", "numpy", "msgpack", "pydantic", "pyarrow")
@@ -50,7 +50,7 @@ def finish(
     folder.write_fleet(fleet)
     folder.write_selection([row for name, it in record.targets.items() for row in _selection(name, it)])
     folder.write_fusion([row for name, it in record.targets.items() for row in _fusion(plan, name, it)])
-    folder.write_json(TIMELINE, trace_events(record.worlds))
+    folder.write_timeline(trace_events(record.worlds))
     folder.write_json(
         ENVIRONMENT,
         {

@@ -215,7 +215,7 @@ def _by_target(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
 
 
 def _read_timeline(path: Path) -> dict[str, list[Stretch]]:
-    """The computing of each target's world: the trace's complete events, on a thread for each device."""
+    """The computing of each target's world: the trace's complete events that are of work, not of frames."""
     try:
         events = json.loads((path / TIMELINE).read_bytes())["traceEvents"]
     except (OSError, ValueError, KeyError) as error:
@@ -227,7 +227,7 @@ def _read_timeline(path: Path) -> dict[str, list[Stretch]]:
     }
     stretches: defaultdict[int, list[Stretch]] = defaultdict(list)
     for event in events:
-        if event["ph"] == "X":
+        if event["ph"] == "X" and "flop" in event["args"]:
             start = event["ts"] * NS_PER_US / NS_PER_S
             end = start + event["dur"] * NS_PER_US / NS_PER_S
             device = names["thread_name", event["pid"], event["tid"]]
