@@ -22,6 +22,9 @@ from hat_sim.simulation.record import WorldRecord
 from nodes.casting import as_joined, joining_of, labels_of
 from nodes.joining import task_and_examination
 
+ASKING = ("coarse", "fine", "transfer")
+"""The phases in which targets ask sources."""
+
 
 @dataclass(frozen=True)
 class TargetForecast:
@@ -93,20 +96,21 @@ class _Rehearsals:
     def _shared(self, fleets: Sequence[Fleet]) -> dict[str, Costs]:
         """Targets that ask one fleet at once.
 
-        Where any of them chooses, who waits for whom is open from the first choice on: nobody is faster than
-        alone, nor slower than if all the others' questions were answered first.
+        Where any of them chooses whom to ask, who waits for whom is open from the first such choice on:
+        nobody is faster than alone, nor slower than if all the others' questions were answered first.
         """
         record, understudies = self._rehearsed(fleets, first)
         if all(it.choice is None or it.choice.is_settled for it in understudies.values()):
             devices = _devices(fleets)
             return {name: costs_of(record, name, devices) for name in understudies}
         alone = {fleet.target.name: self._alone(fleet) for fleet in fleets}
+        asks = any(it.choice is not None and it.choice.request is not None for it in understudies.values())
         joules = [Range.total(it.compute_j for it in alone.values()).mapped(lambda j: j / len(alone))]
         joules += [Range.total(it.radio_j for it in alone.values()).mapped(lambda j: j / len(alone))]
         return {
             name: replace(
                 it,
-                time_ns=_behind(it, name, alone) | _before_choices(record, name),
+                time_ns=_behind(it, name, alone) | _before_choices(record, name, asks),
                 compute_j=joules[0],
                 radio_j=joules[1],
             )
@@ -179,12 +183,7 @@ def _these(chosen: Sequence[str], choice: Choice) -> Sequence[str]:
 
 def _behind(own: Costs, name: str, all_of: Mapping[str, Costs]) -> dict[str, Range]:
     """The times of a target that may have to wait until everything that others ask has been answered."""
-    wait_ns = sum(
-        it.time_ns[phase].high
-        for other, it in all_of.items()
-        for phase in ("coarse", "fine", "transfer")
-        if other != name
-    )
+    wait_ns = sum(it.time_ns[phase].high for other, it in all_of.items() for phase in ASKING if other != name)
     asked = {phase for phase, size in own.payload.items() if size.high}
     return {
         phase: Range(time.low, time.high + wait_ns) if phase in asked else time
@@ -192,12 +191,12 @@ def _behind(own: Costs, name: str, all_of: Mapping[str, Costs]) -> dict[str, Ran
     }
 
 
-def _before_choices(record: WorldRecord, target: str) -> dict[str, Range]:
-    """The times of the phases that a target has behind it before anybody in its world is chosen."""
-    first_ns = min((row.sent_ns for row in record.ledger if row.phase == "transfer"), default=0)
+def _before_choices(record: WorldRecord, target: str, asks: bool) -> dict[str, Range]:
+    """The times of the questions that a target has behind it before anybody `asks` those whom it chose."""
+    transfers = [row.sent_ns for row in record.ledger if row.phase == "transfer"]
     settled, end_ns = {}, 0
     for phase, ns in record.targets[target].phase_ns.items():
         end_ns += ns
-        if end_ns <= first_ns:
+        if phase in ASKING and (not asks or end_ns <= min(transfers)):
             settled[phase] = Range.exactly(ns)
     return settled

@@ -39,6 +39,7 @@ OPEN = {
     "a target of one class": ("sources.class_share=0.4", "target.classes=[class-1]"),
     "many targets": ("target.domain=[domain-2, domain-4, domain-5]",),
     "a shared fleet": SHARED,
+    "fine-tune on a shared fleet": ("method={name: fine-tune}", *SHARED),
     "a narrow link": ("target.link=nb-iot", "method.top=3"),
     "another seed": ("seed=1",),
 }
@@ -65,7 +66,7 @@ def test_what_is_open_lies_within_its_range(
     content = content_of(forecast(plan))
     both = held_against(content, result_of_run(plan))
     assert any(low < high for (low, high), _ in both.values())
-    if not plan.scenario.target.shared_fleet:
+    if variant != "a shared fleet":
         asked = [path for path in both if path.rpartition(".")[2] in ("coarse", "fine")]
         assert len(asked) >= 8
         for path in asked:
