@@ -167,7 +167,7 @@ class _Rehearsals:
             held, known = np.concatenate([split.labelled, split.unlabelled]), split.labelled
         names = self._plan.dataset.classes
         classes = tuple(names[label] for label in np.unique(domain.y[known]).tolist())
-        return StandIn(device.architecture, classes, domain.x[held])
+        return StandIn(device.architecture, classes, domain.x[held], len(known))
 
 
 def _devices(fleets: Sequence[Fleet]) -> dict[str, Device]:

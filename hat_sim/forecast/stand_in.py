@@ -32,6 +32,7 @@ from hat_sim.protocol.messages import (
     Message,
     ModelRequest,
     ModelTransfer,
+    PosteriorRequest,
     Precision,
     Predictions,
     PredictRequest,
@@ -47,11 +48,15 @@ ACCURACY = 0.0
 
 @dataclass(frozen=True, eq=False)
 class StandIn:
-    """A source that knows the classes `known` and holds samples `x` (samples, *shape); see `nodes.source`."""
+    """A source that knows the classes `known` and holds samples `x` (samples, *shape); see `nodes.source`.
+
+    The first `labelled` of the samples have labels.
+    """
 
     architecture: str
     known: tuple[str, ...]
     x: NDArray[np.float32]
+    labelled: int
     _answers: dict[Message, Answer] = field(default_factory=dict)
 
     @cached_property
@@ -91,6 +96,10 @@ class StandIn:
                 centroids = _zeros((len(shared), width))
                 reply = Centroids(classes=shared, centroids=centroids, accuracy=ACCURACY)
                 return reply, reference_flop(samples, of.shape, width)
+            case PosteriorRequest():
+                centroids = _zeros((len(shared), of.head.outputs))
+                reply = Centroids(classes=shared, centroids=centroids, accuracy=ACCURACY)
+                return reply, self.labelled * of.forward_flop
             case EncoderRequest(precision=precision):
                 encoder = EncoderTransfer(
                     architecture=of.name,

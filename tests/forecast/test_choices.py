@@ -21,7 +21,8 @@ from hat_sim.scenario.fleet import Device
 MS = 1_000_000
 SHAPE = (300,)
 KNOWN = {
-    name: StandIn(name, ("walk", "run"), np.zeros((4, *SHAPE), np.float32)) for name in ("mlp-small", "mlp")
+    name: StandIn(name, ("walk", "run"), np.zeros((4, *SHAPE), np.float32), 4)
+    for name in ("mlp-small", "mlp")
 }
 REQUEST = ModelRequest(part="model", precision="fp32")
 

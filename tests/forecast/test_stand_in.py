@@ -20,6 +20,7 @@ from hat_sim.protocol.messages import (
     Join,
     Message,
     ModelRequest,
+    PosteriorRequest,
     PredictRequest,
     SummaryRequest,
 )
@@ -39,7 +40,7 @@ def pair_of(architecture: str, known: tuple[int, ...]) -> tuple[Source, StandIn,
     x = rng.normal(size=(len(y), *shape)).astype(np.float32)
     model = build(describe(architecture, shape, len(known)), seed=0).eval()
     names = tuple(CLASSES[label] for label in known)
-    return Source(Knowledge(x, y, CLASSES, model, 0.75)), StandIn(architecture, names, x), shape
+    return Source(Knowledge(x, y, CLASSES, model, 0.75)), StandIn(architecture, names, x, len(y)), shape
 
 
 def requests(shape: tuple[int, ...]) -> list[Message]:
@@ -49,6 +50,7 @@ def requests(shape: tuple[int, ...]) -> list[Message]:
         *(Join(input_shape=shape, classes=classes) for classes in asked),
         SummaryRequest(),
         *(CentroidRequest(seed=5, width=64, classes=classes) for classes in asked),
+        *(PosteriorRequest(classes=classes) for classes in asked),
         *(EncoderRequest(precision=it, classes=asked[1]) for it in ("fp32", "fp16", "int8")),
         *(
             ModelRequest(part=part, precision=it)
@@ -70,7 +72,7 @@ def test_an_answer_is_as_long_and_as_much_work_as_the_real_one(
         assert (other.parcel.kind, other.parcel.length) == (real.parcel.kind, real.parcel.length)
         assert (other.flop, other.refused) == (real.flop, real.refused)
         refusals += isinstance(decode(real.parcel.content), ErrorReply)
-    assert refusals == 2
+    assert refusals == 3
     assert all(stand_in.model_bytes(it) == source.model_bytes(it) for it in ("fp32", "fp16", "int8"))
 
 

@@ -7,7 +7,14 @@ from typing import Any
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.work import reference_flop
-from hat_sim.methods.asks import centroid_request, encoder_request, join, model_request, welcomes
+from hat_sim.methods.asks import (
+    centroid_request,
+    encoder_request,
+    join,
+    model_request,
+    posterior_request,
+    welcomes,
+)
 from hat_sim.methods.base import Task
 from hat_sim.methods.hat import coarse
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, RandomOptions, SelectionOptions
@@ -15,10 +22,12 @@ from hat_sim.methods.hat.work import joint_flop
 from hat_sim.methods.outline import Choice, Known, Outline, descriptions, known, received, work
 from hat_sim.methods.peers.outlines import alone, fetch_models
 from hat_sim.protocol.effects import Ask, Compute, Replies
-from hat_sim.protocol.messages import EncoderTransfer
+from hat_sim.protocol.messages import Centroids, EncoderTransfer, ModelRequest
 from hat_sim.seeding import generator
 
 Selecting = Generator[Ask | Compute | Choice, Any, dict[str, Known]]
+Asking = Generator[Ask | Compute, Any, tuple[str, ...]]
+"""Who has answered, so that it can be chosen."""
 
 
 def hat(task: Task, options: HatOptions) -> Outline:
@@ -43,36 +52,57 @@ def all_sources(task: Task, options: FusionOptions) -> Outline:
 def select(task: Task, options: SelectionOptions, flop: Callable[..., int]) -> Selecting:
     """The chosen sources, whose models came over; `flop` is the work that is done with such sources."""
     joined = yield from welcomes(task)
-    shortlist = yield from coarse.select(task, options, tuple(joined))
-    if options.fine_space == "reference":
-        yield from _reference_centroids(task, options)
-        request = centroid_request(task, options.reference_width)
-        replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
-    else:
-        replies = yield Ask("fine", dict.fromkeys(shortlist, encoder_request(task)))
-        yield from _encoder_centroids(task, replies)
+    similarity = yield from coarse.compare(task, options, tuple(joined))
+    shortlist = coarse.shortlist(similarity, options)
+    here: dict[str, Known] = {}
+    wanted: ModelRequest | None = model_request(task, "model")
+    match options.fine_space:
+        case "reference":
+            heard = yield from _ask_in_reference_space(task, options, shortlist)
+        case "encoder":
+            heard = yield from _ask_in_encoder_space(task, shortlist)
+            wanted = model_request(task, "head")
+        case "logit":
+            here = yield from fetch_models(task, shortlist, "fine")
+            heard = yield from _ask_in_logit_space(task, here)
+            wanted = None
     sources = {name: known(task, it.architecture, it.classes) for name, it in joined.items()}
     without = flop()
     added = {
         name: flop(it.description) - without if it.shares(task) else 0
         for name, it in sources.items()
-        if name in replies.messages
+        if name in heard
     }
-    wanted = model_request(task, "model" if options.fine_space == "reference" else "head")
     chosen = yield Choice(added, options.top, wanted)
+    if wanted is None:
+        return {name: here[name] for name in chosen}
     return received(task, (yield Ask("transfer", dict.fromkeys(chosen, wanted))))
 
 
-def _reference_centroids(task: Task, options: SelectionOptions) -> Generator[Compute, Any, None]:
+def _ask_in_reference_space(task: Task, options: SelectionOptions, shortlist: tuple[str, ...]) -> Asking:
     flop = reference_flop(len(task.samples), task.description.shape, options.reference_width)
     yield work("fine", "reference centroids", flop)
+    request = centroid_request(task, options.reference_width)
+    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
+    return tuple(replies.of(Centroids))
 
 
-def _encoder_centroids(task: Task, replies: Replies) -> Generator[Compute, Any, None]:
-    encoders = replies.of(EncoderTransfer).values()
-    each = [known(task, it.architecture, it.classes).description.encode_flop() for it in encoders]
+def _ask_in_encoder_space(task: Task, shortlist: tuple[str, ...]) -> Asking:
+    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, encoder_request(task)))
+    encoders = replies.of(EncoderTransfer)
+    each = [known(task, it.architecture, it.classes).description.encode_flop() for it in encoders.values()]
     if each:
         yield work("fine", "encoder centroids", len(task.samples) * sum(each))
+    return tuple(encoders)
+
+
+def _ask_in_logit_space(task: Task, models: dict[str, Known]) -> Asking:
+    replies: Replies = yield Ask("fine", dict.fromkeys(models, posterior_request(task)))
+    heard = tuple(replies.of(Centroids))
+    if heard:
+        flop = len(task.labelled_y) * sum(models[name].description.forward_flop for name in heard)
+        yield work("fine", "posterior centroids", flop)
+    return heard
 
 
 def _train_jointly(task: Task, options: FusionOptions, models: dict[str, Known]) -> Outline:

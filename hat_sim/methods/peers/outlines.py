@@ -28,7 +28,7 @@ from hat_sim.methods.peers.work import (
     trial_flop,
     tuning_flop,
 )
-from hat_sim.protocol.effects import Ask, Compute
+from hat_sim.protocol.effects import Ask, Compute, Phase
 from hat_sim.protocol.messages import Predictions
 
 Fetching = Generator[Ask | Compute | Choice, Any, dict[str, Known]]
@@ -112,9 +112,9 @@ def alone(task: Task) -> Outline:
     return (task.description.name,)
 
 
-def fetch_models(task: Task, chosen: Iterable[str]) -> Fetching:
+def fetch_models(task: Task, chosen: Iterable[str], phase: Phase = "transfer") -> Fetching:
     """The sources whose whole models came over."""
-    replies = yield Ask("transfer", dict.fromkeys(chosen, model_request(task, "model")))
+    replies = yield Ask(phase, dict.fromkeys(chosen, model_request(task, "model")))
     return received(task, replies)
 
 
