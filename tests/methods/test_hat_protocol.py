@@ -76,7 +76,7 @@ def test_coarse_selection_asks_for_statistics_and_keeps_the_nearest(task: Task) 
     replies: dict[str, Message] = {name: DomainSummary(statistics=it) for name, it in told.items()}
     replies["odd"] = DomainSummary(statistics=own[:-1])
     options = HatOptions(eta=0.6, similarity="euclidean")
-    effects, found = driven(select_coarsely(task, options, tuple(replies)), replies)
+    effects, found = driven(select_coarsely(task, options, dict.fromkeys(replies)), replies)
     work, ask = effects
     assert isinstance(work, Compute) and isinstance(ask, Ask)
     assert (work.phase, ask.phase) == ("coarse", "coarse") and work.flop > 0
@@ -98,7 +98,7 @@ def test_the_reference_space_is_grown_from_the_targets_seed(task: Task) -> None:
         "narrow": Centroids(classes=("rest",), centroids=other[:1, :8], accuracy=1.0),
     }
     options = HatOptions(reference_width=16)
-    effects, found = driven(candidates_in_reference_space(task, options, tuple(replies)), replies)
+    effects, found = driven(candidates_in_reference_space(task, options, tuple(replies), dict.fromkeys(tuple(replies))), replies)
     assert isinstance(effects[1], Ask) and effects[1].phase == "fine"
     request = CentroidRequest(seed=seed, width=16, classes=("walk", "run", "rest"))
     assert effects[1].requests == dict.fromkeys(replies, request)

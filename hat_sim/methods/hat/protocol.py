@@ -11,18 +11,11 @@ from numpy.typing import NDArray
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
-from hat_sim.learning.source_model import (
-    SourceModel,
-    class_indices,
-    description_of,
-    empty_model,
-    fill,
-    shaped,
-)
-from hat_sim.learning.statistics import domain_statistics, statistics_flop
+from hat_sim.learning.source_model import SourceModel, class_indices, fill, shaped
+from hat_sim.learning.statistics import domain_statistics, in_place, statistics_count, statistics_flop
 from hat_sim.learning.training import posteriors
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import fetch_heads, fetch_models, join
+from hat_sim.methods.exchange import Reads, blank_model, fetch_heads, fetch_models, join_reading
 from hat_sim.methods.hat import coarse, fine
 from hat_sim.methods.hat.joint import JointTraining
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, SelectionOptions
@@ -38,6 +31,7 @@ from hat_sim.protocol.messages import (
     SummaryRequest,
 )
 from hat_sim.seeding import derive_seed
+from hat_sim.sensors import Places, shape_taken, taken
 
 
 def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
@@ -67,7 +61,7 @@ class Selection:
 
 def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     """Coarse, then fine selection; the chosen sources' models come over."""
-    joined = yield from join(task)
+    joined = yield from join_reading(task)
     coarsely = yield from select_coarsely(task, options, joined)
     shortlist = coarse.shortlist(coarsely, options)
     own = task.own_class_names
@@ -75,7 +69,7 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     whole: dict[str, SourceModel] = {}
     match options.fine_space:
         case "reference":
-            candidates = yield from candidates_in_reference_space(task, options, shortlist)
+            candidates = yield from candidates_in_reference_space(task, options, shortlist, joined)
         case "encoder":
             candidates, encoders = yield from candidates_in_encoder_space(task, shortlist)
         case "logit":
@@ -93,38 +87,46 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     return Selection(shortlist, similarities, ranking, models)
 
 
-def select_coarsely(
-    task: Task, options: SelectionOptions, joined: tuple[str, ...]
-) -> Protocol[dict[str, float]]:
+def select_coarsely(task: Task, options: SelectionOptions, joined: Reads) -> Protocol[dict[str, float]]:
     """Ask every joined source for its domain's statistics; how similar each is to the target's."""
-    samples = task.samples
-    flop = statistics_flop(len(samples), task.description.shape)
+    samples, shape = task.samples, task.description.shape
+    flop = statistics_flop(len(samples), shape)
     own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
     replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
-    statistics = replies.made(DomainSummary, lambda _, it: shaped(it.statistics, own.shape))
-    return coarse.similarities(own, statistics, options.similarity)
+
+    def told(name: str, reply: DomainSummary) -> NDArray[np.float32]:
+        places = joined[name]
+        count = statistics_count(shape_taken(shape, places))
+        return in_place(shaped(reply.statistics, (count,)), places, shape)
+
+    return coarse.similarities(own, replies.made(DomainSummary, told), options.similarity)
 
 
 def candidates_in_reference_space(
-    task: Task, options: SelectionOptions, shortlist: tuple[str, ...]
+    task: Task, options: SelectionOptions, shortlist: tuple[str, ...], reads: Reads
 ) -> Protocol[dict[str, fine.Candidate]]:
-    """Class centroids in the space of a random encoder: no model moves."""
+    """Class centroids in the space of a random encoder: no model moves.
+
+    Of each source in that of an encoder for the channels that it reads.
+    """
     seed = derive_seed(task.seed, "reference encoder")
     width = options.reference_width
     samples = task.samples
 
-    def own_centroids(_: object) -> NDArray[np.float32]:
-        features = standardise_features(reference_features(samples, width, seed))
+    def own_centroids(places: Places | None) -> NDArray[np.float32]:
+        features = standardise_features(reference_features(taken(samples, places), width, seed))
         return class_centroids(features[: len(task.labelled_y)], task.labelled_y, task.own_classes)
 
-    flop = reference_flop(len(samples), task.description.shape, width)
-    own = yield Compute("fine", "reference centroids", flop, own_centroids)
+    spaces = tuple(dict.fromkeys(reads[name] for name in shortlist)) or (None,)
+    shapes = [shape_taken(task.description.shape, places) for places in spaces]
+    flop = sum(reference_flop(len(samples), shape, width) for shape in shapes)
+    own = yield Compute("fine", "reference centroids", flop, lambda _: list(map(own_centroids, spaces)))
     request = CentroidRequest(seed=seed, width=width, classes=task.classes)
     replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
 
-    def candidate(_: str, reply: Centroids) -> fine.Candidate:
+    def candidate(name: str, reply: Centroids) -> fine.Candidate:
         centroids = shaped(reply.centroids, (len(reply.classes), width))
-        return fine.Candidate(reply.classes, centroids, own, reply.accuracy)
+        return fine.Candidate(reply.classes, centroids, own[spaces.index(reads[name])], reply.accuracy)
 
     return replies.made(Centroids, candidate)
 
@@ -202,7 +204,7 @@ def train_jointly(task: Task, options: FusionOptions, models: tuple[SourceModel,
 def _encoder(task: Task, transfer: EncoderTransfer) -> Classifier:
     """A model whose encoder is the one received; its head is still to come."""
     classes = class_indices(transfer.classes, task.classes)
-    model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))
+    model = blank_model(task, transfer, len(classes))
     fill(model.encoder, transfer.weights)
     shaped(transfer.centroids, (len(classes), model.description.width))
     return model.eval()
