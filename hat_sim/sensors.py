@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from hat_sim.errors import Problem
 
@@ -58,8 +58,19 @@ def carried(sensors: Sensors, names: Sequence[str] | None) -> Sensors | None:
     return None if names is None else tuple(sensor for sensor in sensors if sensor.name in names)
 
 
-def channels_of(sensors: Sensors) -> Places:
-    """The channels of all of these sensors."""
+def names_of(sensors: Sensors | None) -> tuple[str, ...] | None:
+    """Their names; None for None."""
+    return None if sensors is None else tuple(sensor.name for sensor in sensors)
+
+
+@overload
+def channels_of(sensors: Sensors) -> Places: ...
+@overload
+def channels_of(sensors: Sensors | None) -> Places | None: ...
+def channels_of(sensors: Sensors | None) -> Places | None:
+    """The channels of all of these sensors; None, which stands for all there are, for None."""
+    if sensors is None:
+        return None
     return tuple(sorted(channel for sensor in sensors for channel in sensor.channels))
 
 
@@ -74,17 +85,14 @@ def axis_of(shape: Sequence[int]) -> int:
     return -3 if len(shape) == 3 else -1
 
 
-def shape_with(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
-    """The shape of a sample of which `count` channels are left."""
-    axis = len(shape) + axis_of(shape)
-    return (*shape[:axis], count, *shape[axis + 1 :])
-
-
-def shape_seen(shape: tuple[int, ...], sensors: Sensors | None) -> tuple[int, ...]:
-    """The shape of a sample for a device with these sensors."""
-    return shape if sensors is None else shape_with(shape, len(channels_of(sensors)))
-
-
 def taken(x: NDArray[Any], places: Places | None) -> NDArray[Any]:
     """Samples (samples, *shape) with these of their channels alone; None takes all of them."""
     return x if places is None else x.take(places, axis=axis_of(x.shape[1:]))
+
+
+def shape_taken(shape: tuple[int, ...], places: Sequence[int] | None) -> tuple[int, ...]:
+    """The shape of a sample with these of its channels alone."""
+    if places is None:
+        return shape
+    axis = len(shape) + axis_of(shape)
+    return (*shape[:axis], len(places), *shape[axis + 1 :])

@@ -20,7 +20,7 @@ def domain_digest(domain: Domain) -> str:
 
 
 def dataset_digest(classes: Sequence[str], domains: Mapping[str, str], sensors: Sensors = ()) -> str:
-    """SHA-256 (hex) of the class names in label order, each domain's name and `domain_digest`, and sensors."""
+    """SHA-256 (hex) of class names in label order, each domain's name and `domain_digest`, and sensors."""
     content: list[object] = [list(classes), dict(domains)]
     if sensors:
         content.append({sensor.name: sensor.channels for sensor in sensors})

@@ -29,7 +29,7 @@ class Domain:
 
     def seen_by(self, sensors: Sensors | None) -> Domain:
         """The domain as a device with these sensors records it; None stands for all channels."""
-        return self if sensors is None else replace(self, x=taken(self.x, channels_of(sensors)))
+        return replace(self, x=taken(self.x, channels_of(sensors)))
 
 
 class Dataset(Protocol):

@@ -1,4 +1,6 @@
-"""A user's own data: a folder with a `<domain>.npz` for each domain, and maybe `classes.json`, `sensors.json`.
+"""A user's own data: a folder with one `<domain>.npz` for each domain, `classes.json` and `sensors.json`.
+
+The last two are optional: they name the classes, and the sensors that channels are of.
 
 The whole folder is read once when it is opened, and everything that is wrong with it is reported in one go.
 """

@@ -14,7 +14,7 @@ from hat_sim.preflight.facts import Facts
 from hat_sim.preflight.recipes import source_recipe, student_recipe
 from hat_sim.scenario.fleet import Device, Fleet
 from hat_sim.scenario.schema import Scenario
-from hat_sim.sensors import carried, shape_seen
+from hat_sim.sensors import carried, channels_of, shape_taken
 
 
 class Fitting:
@@ -81,7 +81,7 @@ class Fitting:
 
     def _shape(self, device: Device) -> tuple[int, ...]:
         """What a sample of the device's looks like."""
-        return shape_seen(self._facts.shape, carried(self._facts.sensors, device.sensors))
+        return shape_taken(self._facts.shape, channels_of(carried(self._facts.sensors, device.sensors)))
 
     def _memory(self, architecture: str, shape: tuple[int, ...], is_target: bool) -> int:
         description = describe(architecture, shape, self._classes)
@@ -89,9 +89,7 @@ class Fitting:
             return student_memory(description, self._student)
         return source_memory(description, self._source)
 
-    def _largest_of(
-        self, shape: tuple[int, ...], memory: int, speed: float, is_target: bool
-    ) -> str | None:
+    def _largest_of(self, shape: tuple[int, ...], memory: int, speed: float, is_target: bool) -> str | None:
         """The largest that fits the memory and, on the target, is trained within the time budget."""
         budget_s = self._scenario.target.time_budget / 1e9
 

@@ -10,12 +10,12 @@ from hat_sim.quantities import listed
 from hat_sim.scenario.fleet import Device, Fleet
 from hat_sim.scenario.nearest import suggestion
 from hat_sim.scenario.schema import Scenario
-from hat_sim.sensors import AND, Sensor, Sensors, carried
+from hat_sim.sensors import AND, Sensors, carried, names_of
 
 
 def unknown_sensors(scenario: Scenario, sensors: Sensors) -> Iterator[Problem]:
     """Every sensor that a scenario names and its data do not have."""
-    names = [sensor.name for sensor in sensors]
+    names = names_of(sensors) or ()
     for path, name in _named(scenario):
         if not names:
             hint = "leave it out, or declare sensors: sensors.json in a folder, data.generated.sensors"
@@ -27,12 +27,12 @@ def unknown_sensors(scenario: Scenario, sensors: Sensors) -> Iterator[Problem]:
 def with_sensors(fleets: Sequence[Fleet], sensors: Sensors) -> tuple[Fleet, ...]:
     """The fleets with the sensors of each device, in the order of the data.
 
-    Where every device carries all of them, nobody needs to say so: None. So it is of a sensor that is unknown.
+    Where every device carries all of them, nobody needs to say so: None. An unknown sensor is left out.
     """
-    every = tuple(sensor.name for sensor in sensors)
+    every = names_of(sensors) or ()
 
     def named(device: Device) -> tuple[str, ...]:
-        return tuple(it.name for it in carried(sensors, device.sensors) or ()) or every
+        return names_of(carried(sensors, device.sensors)) or every
 
     devices = [device for fleet in fleets for device in (fleet.target, *fleet.sources)]
     if all(device.sensors is None for device in devices):
@@ -45,14 +45,9 @@ def with_sensors(fleets: Sequence[Fleet], sensors: Sensors) -> tuple[Fleet, ...]
     return tuple(Fleet(told(it.target), tuple(told(source) for source in it.sources)) for it in fleets)
 
 
-def lacking(target: Device, source: Device) -> tuple[str, ...]:
-    """The sensors that a source's model reads and a target lacks; the source is eligible if there is none."""
-    return tuple(name for name in source.sensors or () if name not in (target.sensors or ()))
-
-
 def useless_fleets(fleets: Sequence[Fleet]) -> Iterator[Problem]:
     """Of all targets whose every source reads what they lack, one problem."""
-    useless = [it for it in fleets if it.sources and all(lacking(it.target, one) for one in it.sources)]
+    useless = [it for it in fleets if it.sources and all(map(it.lacking, it.sources))]
     if useless:
         first = useless[0]
         whom = "" if len(useless) == len(fleets) else f" for {listed([it.target.domain for it in useless])}"
@@ -65,7 +60,7 @@ def useless_fleets(fleets: Sequence[Fleet]) -> Iterator[Problem]:
         )
 
 
-def trained_on(scenario: Scenario, sensors: Sensors) -> tuple[Sensor, ...]:
+def trained_on(scenario: Scenario, sensors: Sensors) -> Sensors:
     """The sensors that some source carries."""
     names = {name for path, name in _named(scenario) if path.startswith("sources")}
     sources = scenario.sources

@@ -49,6 +49,10 @@ class Fleet:
     target: Device
     sources: tuple[Device, ...]
 
+    def lacking(self, source: Device) -> tuple[str, ...]:
+        """The sensors that a source's model reads and the target lacks; one without any is eligible."""
+        return tuple(name for name in source.sensors or () if name not in (self.target.sensors or ()))
+
 
 def build_fleets(scenario: Scenario, dataset_domains: Sequence[str]) -> tuple[Fleet, ...]:
     """One fleet for each target domain, in the order of the scenario or, for `each`, of the dataset.

@@ -84,6 +84,9 @@ class Generated(Section):
                 raise refuse(problem.what, problem.hint or "")
         return self
 
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())  # a mapping has no hash, and datasets are known by their sections
+
 
 class Data(Section):
     """Where the samples come from: exactly one of three kinds."""
@@ -216,8 +219,8 @@ class SourceDistribution(Section):
     sensors: Shares[SensorsTogether] | None = Field(
         default=None,
         title="Sensors",
-        description="What each source carries, dealt like devices: accelerometer+gyroscope is both; by default "
-        "all that the data have.",
+        description="A name, a list, or counts by name; who has `accelerometer+gyroscope` carries both. By "
+        "default each source carries all that the data have.",
     )
 
     @model_validator(mode="after")

@@ -18,7 +18,8 @@ class PackagedInfo:
     `version` counts the changes of `prepare`, which turns the archives' members, in order, into the domains
     named in `domains`, in that order. `samples` is the number of samples over all domains. `traps` are the
     sentences that a user has to know before trusting a figure. `channels` are the names of a series'
-    channels, where they have any, and `sensors` say whose they are. A variant has some channels of its `base`, and shares all it prepares.
+    channels, where they have any, and `sensors` say whose they are. A variant has some channels of its
+    `base`, and shares all it prepares.
     """
 
     name: str
