@@ -22,14 +22,25 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from hat_sim import seeding
+from hat_sim import seeding, sensors
+from hat_sim.data import domain as domains
 from hat_sim.data import splits
 from hat_sim.data.cache import cache_root, publish_file, scratch_beside
 from hat_sim.learning import adam, architectures, models, rotation, training
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import SourceRecipe
 
-_CODE: tuple[ModuleType, ...] = (seeding, splits, adam, architectures, models, rotation, training)
+_CODE: tuple[ModuleType, ...] = (
+    seeding,
+    sensors,
+    domains,
+    splits,
+    adam,
+    architectures,
+    models,
+    rotation,
+    training,
+)
 
 
 def key_of(

@@ -63,8 +63,11 @@ def decode(frame: bytes, limit: int = FRAME_LIMIT) -> Message:
     message = MESSAGES[kind]
     names = list(message.model_fields)
     least = sum(field.is_required() for field in message.model_fields.values())
-    if not least <= len(values) <= len(names) or (values and values[-1] is None):
-        raise ProtocolError(Fault.FIELD, f"{kind} has {len(names)} fields, not {len(values)}")
+    if not least <= len(values) <= len(names):
+        count = str(least) if least == len(names) else f"{least} to {len(names)}"
+        raise ProtocolError(Fault.FIELD, f"{kind} has {count} fields, not {len(values)}")
+    if len(values) > least and values[-1] is None:
+        raise ProtocolError(Fault.FIELD, f"{kind}.{names[len(values) - 1]}: None is left out")
     try:
         return message(**dict(zip(names, values, strict=False)))
     except ValidationError as error:

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticKnownError
 
 from hat_sim import units
@@ -77,12 +86,19 @@ class Generated(Section):
         description="The channels of each sensor, counted from 0; by default channels have no names.",
     )
 
-    @model_validator(mode="after")
-    def _each_channel_of_one_sensor(self) -> Self:
-        if self.sensors is not None:
-            for problem in sensor_problems(self.sensors, self.shape[axis_of(self.shape)]):
-                raise refuse(problem.what, problem.hint or "")
-        return self
+    @field_validator("sensors")
+    @classmethod
+    def _each_channel_of_one_sensor(
+        cls, sensors: dict[str, tuple[int, ...]] | None, info: ValidationInfo
+    ) -> dict[str, tuple[int, ...]] | None:
+        shape = info.data.get("shape")
+        found = (
+            () if sensors is None or shape is None else tuple(sensor_problems(sensors, shape[axis_of(shape)]))
+        )
+        if found:
+            hints = dict.fromkeys(problem.hint or "" for problem in found)
+            raise refuse(", ".join(problem.what for problem in found), ", ".join(hints))
+        return sensors
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())  # a mapping has no hash, and datasets are known by their sections
