@@ -58,6 +58,10 @@ def carried(sensors: Sensors, names: Sequence[str] | None) -> Sensors | None:
     return None if names is None else tuple(sensor for sensor in sensors if sensor.name in names)
 
 
+@overload
+def names_of(sensors: Sensors) -> tuple[str, ...]: ...
+@overload
+def names_of(sensors: Sensors | None) -> tuple[str, ...] | None: ...
 def names_of(sensors: Sensors | None) -> tuple[str, ...] | None:
     """Their names; None for None."""
     return None if sensors is None else tuple(sensor.name for sensor in sensors)

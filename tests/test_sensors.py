@@ -139,6 +139,12 @@ def test_the_observer_tells_targets_of_different_sensors_or_classes_apart(planne
     [
         ("target.sensors=[]", "target.sensors", "has too few entries", "at least 1"),
         ("target.sensors=[acc, acc]", "target.sensors", "acc stands there more than once", "each name once"),
+        (
+            "target.sensors=acc+gyro",
+            "target.sensors",
+            'unknown sensor "acc+gyro"',
+            "a list of names: [acc, gyro]",
+        ),
         ("target.sensors=acx", "target.sensors", 'unknown sensor "acx"', 'did you mean "acc"?'),
         ("target.sensors=[acc, camera]", "target.sensors.1", 'unknown sensor "camera"', "known: acc, gyro"),
         (
@@ -187,6 +193,7 @@ def test_data_whose_channels_have_no_names_have_no_sensors(override: str, planne
     problems = problems_of(planned, "data={generated: {}}", override)
     assert {it.what for it in problems} == {"the channels of these data have no names"}
     assert all("sensors.json" in (it.hint or "") for it in problems)
+    assert len({it.path for it in problems}) == len(problems)
 
 
 def test_counts_of_sensors_agree_with_other_counts(planned: Planned) -> None:
@@ -195,13 +202,26 @@ def test_counts_of_sensors_agree_with_other_counts(planned: Planned) -> None:
 
 
 def test_a_target_that_no_source_can_serve_is_refused(planned: Planned) -> None:
-    """Before the run; with several targets, those that are left alone are named."""
+    """Before the run, as other impossible things are."""
     [problem] = problems_of(planned, "target.sensors=acc", "sources.sensors=[gyro, acc+gyro]")
-    assert problem.path == "target.sensors"
+    assert problem.path == "sources.sensors"
     assert problem.what == (
-        "no source is eligible: every one's model reads a sensor that the target lacks, which carries acc"
+        "no source is eligible: each one's model reads a sensor that the target lacks, which carries acc"
     )
-    assert problem.hint == "all that some source reads: the sources have gyro and acc+gyro"
+    assert problem.hint == "a target with all that some source reads: gyro, acc+gyro"
+    [problem] = problems_of(planned, "target.sensors=gyro")
+    assert (problem.path, problem.hint) == (
+        "sources",
+        "a target with all that some source reads: acc+gyro",
+    )
+
+
+def test_what_is_wrong_elsewhere_is_not_taken_for_a_source_that_cannot_serve(planned: Planned) -> None:
+    """Sensors that are left out for an error of their own are not those that the sources carry."""
+    for override in ("sources.sensors=[[acc]]", "sources.sensors={acc: 2}", "sources.sensors=acc+"):
+        devices = "sources.devices={pi4: 6}"
+        problems = problems_of(planned, "target.sensors=acc", override, devices)
+        assert not [it for it in problems if "eligible" in it.what]
 
 
 def test_sensors_of_which_one_has_not_three_axes_cannot_be_turned(planned: Planned) -> None:

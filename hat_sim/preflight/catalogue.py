@@ -61,7 +61,7 @@ def fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:
         yield from error.problems
         return
     if not strange:
-        yield from useless_fleets(fleets)
+        yield from useless_fleets(scenario, fleets)
     fitting_of = Fitting(scenario, facts)
     yield from {problem: None for fleet in fleets for problem in fitting_of.problems(fleet)}
 

@@ -15,13 +15,17 @@ from hat_sim.sensors import AND, Sensors, carried, names_of
 
 def unknown_sensors(scenario: Scenario, sensors: Sensors) -> Iterator[Problem]:
     """Every sensor that a scenario names and its data do not have."""
-    names = names_of(sensors) or ()
-    for path, name in _named(scenario):
-        if not names:
-            hint = "leave it out, or declare sensors: sensors.json in a folder, data.generated.sensors"
+    names, named = names_of(sensors), tuple(_named(scenario))
+    if not names:
+        hint = "leave it out, or declare sensors: sensors.json in a folder, data.generated.sensors"
+        for path in dict(named):
             yield Problem("the channels of these data have no names", path=path, hint=hint)
-        elif name not in names:
-            yield Problem(f'unknown sensor "{name}"', path=path, hint=suggestion(name, names))
+        return
+    for path, name in named:
+        if name not in names:
+            listing = f"a list of names: [{', '.join(name.split(AND))}]"
+            hint = listing if AND in name else suggestion(name, names)
+            yield Problem(f'unknown sensor "{name}"', path=path, hint=hint)
 
 
 def with_sensors(fleets: Sequence[Fleet], sensors: Sensors) -> tuple[Fleet, ...]:
@@ -29,7 +33,7 @@ def with_sensors(fleets: Sequence[Fleet], sensors: Sensors) -> tuple[Fleet, ...]
 
     Where every device carries all of them, nobody needs to say so: None. An unknown sensor is left out.
     """
-    every = names_of(sensors) or ()
+    every = names_of(sensors)
 
     def named(device: Device) -> tuple[str, ...]:
         return names_of(carried(sensors, device.sensors)) or every
@@ -45,18 +49,19 @@ def with_sensors(fleets: Sequence[Fleet], sensors: Sensors) -> tuple[Fleet, ...]
     return tuple(Fleet(told(it.target), tuple(told(source) for source in it.sources)) for it in fleets)
 
 
-def useless_fleets(fleets: Sequence[Fleet]) -> Iterator[Problem]:
+def useless_fleets(scenario: Scenario, fleets: Sequence[Fleet]) -> Iterator[Problem]:
     """Of all targets whose every source reads what they lack, one problem."""
     useless = [it for it in fleets if it.sources and all(map(it.lacking, it.sources))]
     if useless:
-        first = useless[0]
+        first, sources = useless[0], scenario.sources
         whom = "" if len(useless) == len(fleets) else f" for {listed([it.target.domain for it in useless])}"
         theirs = dict.fromkeys(AND.join(source.sensors or ()) for source in first.sources)
+        is_dealt = not isinstance(sources, tuple) and sources.sensors is not None
         yield Problem(
-            f"no source is eligible{whom}: every one's model reads a sensor that the target lacks, "
+            f"no source is eligible{whom}: each one's model reads a sensor that the target lacks, "
             f"which carries {listed(first.target.sensors or ())}",
-            path="target.sensors",
-            hint=f"all that some source reads: the sources have {listed(tuple(theirs))}",
+            path="sources.sensors" if is_dealt else "sources",
+            hint=f"a target with all that some source reads: {', '.join(theirs)}",
         )
 
 
