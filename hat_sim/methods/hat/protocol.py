@@ -62,7 +62,7 @@ class Selection:
 def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     """Coarse, then fine selection; the chosen sources' models come over."""
     joined = yield from join_reading(task)
-    coarsely = yield from select_coarsely(task, options, joined)
+    coarsely = yield from select_coarsely(task, options, tuple(joined), joined)
     shortlist = coarse.shortlist(coarsely, options)
     own = task.own_class_names
     encoders: dict[str, Classifier] = {}
@@ -87,28 +87,36 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     return Selection(shortlist, similarities, ranking, models)
 
 
-def select_coarsely(task: Task, options: SelectionOptions, joined: Reads) -> Protocol[dict[str, float]]:
-    """Ask every joined source for its domain's statistics; how similar each is to the target's."""
+def select_coarsely(
+    task: Task, options: SelectionOptions, joined: tuple[str, ...], reads: Reads | None = None
+) -> Protocol[dict[str, float]]:
+    """Ask every joined source for its domain's statistics; how similar each is to the target's.
+
+    Each tells those of the channels that it `reads`, by default of all.
+    """
+    reads = reads or {}
     samples, shape = task.samples, task.description.shape
     flop = statistics_flop(len(samples), shape)
     own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
     replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
 
     def told(name: str, reply: DomainSummary) -> NDArray[np.float32]:
-        places = joined[name]
+        places = reads.get(name)
         count = statistics_count(shape_taken(shape, places))
         return in_place(shaped(reply.statistics, (count,)), places, shape)
 
-    return coarse.similarities(own, replies.made(DomainSummary, told), options.similarity)
+    statistics = replies.made(DomainSummary, told)
+    return coarse.similarities(own, statistics, options.similarity)
 
 
 def candidates_in_reference_space(
-    task: Task, options: SelectionOptions, shortlist: tuple[str, ...], reads: Reads
+    task: Task, options: SelectionOptions, shortlist: tuple[str, ...], reads: Reads | None = None
 ) -> Protocol[dict[str, fine.Candidate]]:
     """Class centroids in the space of a random encoder: no model moves.
 
-    Of each source in that of an encoder for the channels that it reads.
+    Of each source in that of an encoder for the channels that it `reads`, by default all.
     """
+    reads = reads or {}
     seed = derive_seed(task.seed, "reference encoder")
     width = options.reference_width
     samples = task.samples
@@ -117,7 +125,7 @@ def candidates_in_reference_space(
         features = standardise_features(reference_features(taken(samples, places), width, seed))
         return class_centroids(features[: len(task.labelled_y)], task.labelled_y, task.own_classes)
 
-    spaces = tuple(dict.fromkeys(reads[name] for name in shortlist)) or (None,)
+    spaces = tuple(dict.fromkeys(reads.get(name) for name in shortlist)) or (None,)
     shapes = [shape_taken(task.description.shape, places) for places in spaces]
     flop = sum(reference_flop(len(samples), shape, width) for shape in shapes)
     own = yield Compute("fine", "reference centroids", flop, lambda _: list(map(own_centroids, spaces)))
@@ -126,7 +134,7 @@ def candidates_in_reference_space(
 
     def candidate(name: str, reply: Centroids) -> fine.Candidate:
         centroids = shaped(reply.centroids, (len(reply.classes), width))
-        return fine.Candidate(reply.classes, centroids, own[spaces.index(reads[name])], reply.accuracy)
+        return fine.Candidate(reply.classes, centroids, own[spaces.index(reads.get(name))], reply.accuracy)
 
     return replies.made(Centroids, candidate)
 
