@@ -14,7 +14,8 @@ NS_PER_S = 1_000_000_000
 class AccessLink:
     """The link of one device to a core that is never a bottleneck.
 
-    Both rates are in bit/s of layer 2; `latency_ns` is one way, over this link alone.
+    Both rates are in bit/s of layer 2, and both 0 where the link is cut; `latency_ns` is one way, over this
+    link alone.
     """
 
     up_bit_s: int
@@ -22,8 +23,13 @@ class AccessLink:
     latency_ns: int
 
     def __post_init__(self) -> None:
-        if self.up_bit_s <= 0 or self.down_bit_s <= 0 or self.latency_ns < 0:
+        is_cut = self.up_bit_s == self.down_bit_s == 0
+        if (not is_cut and min(self.up_bit_s, self.down_bit_s) <= 0) or self.latency_ns < 0:
             raise InternalError(f"an access link needs positive rates and a latency of 0 or more: {self}")
+
+    @property
+    def is_cut(self) -> bool:
+        return self.up_bit_s == 0
 
 
 def serialisation_ns(wire_bytes: int, bit_s: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hat_sim.network.access import Path
@@ -25,7 +26,11 @@ class Connection:
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """One direction of a connection: a byte stream, so its frames leave one after the other."""
+    """One direction of a connection: a byte stream, so its frames leave one after the other.
+
+    `arrives_ns` is when its latest frame arrives. `cuts` counts its links that are cut, since `cut_ns`; what
+    was due meanwhile is `held`.
+    """
 
     connection: Connection
     path: Path
@@ -33,6 +38,10 @@ class Stream:
     queue: list[Flow] = field(default_factory=list)
     window: SendWindow = field(default_factory=SendWindow)
     idle_since_ns: int = 0
+    arrives_ns: int = 0
+    cuts: int = 0
+    cut_ns: int = 0
+    held: list[tuple[Action, Flow]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.connection.streams.append(self)
@@ -43,7 +52,7 @@ class Flow:
     """A frame on its way. `size` is in bytes with its length prefix.
 
     `credited` segments may be sent; `moving` says whether these compete for the links at the moment,
-    and `sent` that all of them have left the sender.
+    and `sent` that all of them have left the sender. `paused` nanobits wait for a link that is cut.
     """
 
     id: int
@@ -52,6 +61,7 @@ class Flow:
     opens: bool = False
     credited: int = 0
     moving: bool = False
+    paused: float | None = None
     sent: bool = False
     withdrawn: bool = False
 
@@ -68,3 +78,7 @@ class Flow:
     def cost_of(self, sent_segments: int) -> WireBytes:
         """The bytes on the wire once so many segments have been sent, opening included."""
         return wire_bytes(min(self.size, sent_segments * MSS), self.opens)
+
+
+Action = Callable[[Flow, int], None]
+"""What is due for a flow at an instant."""
