@@ -139,12 +139,13 @@ class Carrier:
             return
         stream = flow.stream
         path, window = stream.path, stream.window
-        before = flow.nanobits if flow.begun else 0
+        begins = not flow.begun
+        before = 0 if begins else flow.nanobits
         flow.begun = True
         flow.notice_losses()
         if isinstance(window, LossyWindow):
             unserved = round(self._left(flow, now_ns) / _PACKET_NANOBITS)
-            taken = window.take(flow.uncredited, now_ns, path.rtt_ns, unserved)
+            taken = window.take(flow.uncredited, now_ns, path.rtt_ns, unserved, begins)
             flow.credit(taken)
             flow.lost, flow.notice_ns = window.lose(
                 taken, path.loss, flow.random(self._seed), not flow.uncredited, path.rtt_ns

@@ -67,11 +67,11 @@ class Stream:
 class Flow:
     """A frame on its way: the `number`-th of its stream. `size` is in bytes with its length prefix.
 
-    Once it has `begun`, `credited` segments may be sent for the first time, and `resent` ones once more; `lost` ones have left
-    and nobody knows yet that they are lost, for `notice_ns` after the last has left where that is not
-    None; `missing` ones wait to be sent again. `moving` says whether what may be sent competes for the links
-    at the moment, and `sent` that all of it has left the sender. `paused` nanobits wait for a link that is
-    cut.
+    Once it has `begun`, `credited` segments may be sent for the first time, and `resent` ones once more;
+    `lost` ones have left and nobody knows yet that they are lost, for `notice_ns` after the last has left
+    where that is not None; `missing` ones wait to be sent again. `moving` says whether what may be sent
+    competes for the links at the moment, and `sent` that all of it has left the sender. `paused` nanobits
+    wait for a link that is cut.
     """
 
     id: int

@@ -121,6 +121,10 @@ class FlowNetwork:
             if was_cut:
                 self._carrier.resume(stream, now_ns)
 
+    def has_left(self, flow_id: int) -> bool:
+        """Whether all of a flow under way has left its sender."""
+        return self._flows[flow_id].sent
+
     def next_event(self) -> int | None:
         """When something may happen next; None while the network is at rest."""
         return self._carrier.next_event()

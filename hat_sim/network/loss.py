@@ -15,6 +15,8 @@ from random import Random
 
 from hat_sim.network.tcp import INITIAL_WINDOW, RTO_FLOOR_NS
 
+KNOWN_LOSS = 0.05
+"""Up to this share of lost packets the model was held against what is known of TCP."""
 BETA = 0.7
 """What a loss leaves of the window."""
 SCALE = 0.4
@@ -48,7 +50,7 @@ class _Cubic:
     floor: float = 0.0
 
     def shrink(self, size: float) -> None:
-        """The window was `size` when something was lost; below the last peak it gives way (fast convergence)."""
+        """The window was `size` when something was lost; below the last peak it gives way to others."""
         self.peak = size if size >= self.last_peak else size * (1 + BETA) / 2
         self.last_peak = size
         self.since_ns = None
@@ -84,12 +86,17 @@ class LossyWindow:
     _timeouts: int = 0
     _cubic: _Cubic = field(default_factory=_Cubic)
 
-    def take(self, wanted: int, now_ns: int, rtt_ns: int, unserved: int = 0) -> int:
-        """Up to `wanted` segments that may be sent now, when `unserved` ones still wait for the links."""
+    def take(self, wanted: int, now_ns: int, rtt_ns: int, unserved: int = 0, begins: bool = False) -> int:
+        """Up to `wanted` segments that may be sent now, when `unserved` ones still wait for the links.
+
+        A frame that `begins` in the middle of a round has what is left of its credit, and a whole RTT.
+        """
         self._served += self._unserved - unserved
-        if now_ns >= self.next_round_ns:
+        is_over = now_ns >= self.next_round_ns
+        if is_over:
             self._end_round(unserved, now_ns, rtt_ns)
             self.credit = max(0, int(self.size) - unserved)
+        if is_over or begins:
             self.next_round_ns = now_ns + rtt_ns
         taken = min(wanted, self.credit)
         self.credit -= taken

@@ -1,5 +1,6 @@
 """Frames over access links: instants by hand, connections, withdrawals, and independence of the calls."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -347,12 +348,17 @@ LINKS = st.builds(
 SENDS = st.lists(
     st.tuples(st.permutations(NAMES), st.integers(0, 200_000), st.integers(0, 3 * S)), min_size=1, max_size=12
 )
+LOSSY_LINKS = st.builds(dataclasses.replace, LINKS, loss=st.sampled_from([0.0, 0.0005, 0.002, 0.05]))
 FLEETS = st.fixed_dictionaries(dict.fromkeys(NAMES, LINKS))
 
 
-CHANGES = st.lists(
-    st.tuples(st.integers(0, 5 * S), st.sampled_from(NAMES), st.one_of(st.just(CUT), LINKS)), max_size=8
-)
+LOSSY_FLEETS = st.fixed_dictionaries(dict.fromkeys(NAMES, LOSSY_LINKS))
+
+
+def changes(links):
+    """Links that devices get at some instants, cuts among them."""
+    link = st.one_of(st.just(CUT), links)
+    return st.lists(st.tuples(st.integers(0, 5 * S), st.sampled_from(NAMES), link), max_size=8)
 
 
 def send_all(network, sends):
@@ -373,7 +379,7 @@ def play(network, fleet, changes, stops=()):
     return arrived + network.advance(LONG_NS)
 
 
-@given(FLEETS, SENDS, CHANGES, st.lists(st.integers(0, 5 * S), max_size=20))
+@given(LOSSY_FLEETS, SENDS, changes(LOSSY_LINKS), st.lists(st.integers(0, 5 * S), max_size=20))
 def test_deliveries_do_not_depend_on_how_time_is_cut(fleet, sends, changes, stops):
     """In one go, event by event, and at arbitrary instants: exactly the same."""
     whole = play(send_all(FlowNetwork(fleet), sends), fleet, changes)
@@ -388,7 +394,7 @@ def test_deliveries_do_not_depend_on_how_time_is_cut(fleet, sends, changes, stop
     assert quiet == stepped
 
 
-@given(FLEETS, SENDS, CHANGES)
+@given(LOSSY_FLEETS, SENDS, changes(LOSSY_LINKS))
 def test_deliveries_are_those_over_plainly_shared_links(plain_links, fleet, sends, changes):
     """The same bytes, and the same instants but for the rounding of the events before."""
     with pytest.MonkeyPatch.context() as patch:
@@ -401,7 +407,7 @@ def test_deliveries_are_those_over_plainly_shared_links(plain_links, fleet, send
         assert abs(delivery.arrived_ns - plain[flow].arrived_ns) <= 1000
 
 
-@given(FLEETS, SENDS, CHANGES)
+@given(FLEETS, SENDS, changes(LINKS))
 def test_changes_of_links_cost_no_bytes(fleet, sends, changes):
     """Each frame costs what its size does; each pair of devices opens one connection."""
     arrived = play(send_all(FlowNetwork(fleet), sends), fleet, changes)

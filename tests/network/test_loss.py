@@ -54,7 +54,7 @@ def test_more_losses_multiply_bytes_on_average(loss):
     assert total == pytest.approx(one(1_000_000, 0).wire_bytes / (1 - loss), rel=0.01)
 
 
-@pytest.mark.parametrize("loss", [0.005, 0.01, 0.02])
+@pytest.mark.parametrize("loss", [0.005, 0.01, 0.02, 0.05])
 @pytest.mark.parametrize("latency_ns", [10 * MS, 25 * MS])
 def test_a_long_message_is_as_fast_as_the_square_root_law_says(loss, latency_ns):
     """MSS / RTT * sqrt(1.5 / loss), within a factor of 1.3 (Mathis et al., CCR 1997)."""
@@ -139,6 +139,14 @@ def test_after_a_loss_the_window_grows_back_to_where_it_was():
         sizes = [window.take(1000, step * rtt_ns, rtt_ns) for step in range(1, 70)]
         assert sizes[0] == 70
         assert rounds[0] <= next(step for step, size in enumerate(sizes) if size >= 100) <= rounds[1]
+
+
+def test_a_frame_that_begins_within_a_round_has_its_rest_and_then_waits_a_round_trip():
+    window = LossyWindow()
+    assert window.take(1, 0, RTT_NS) == 1
+    assert window.take(16, RTT_NS - 1, RTT_NS, begins=True) == 9
+    assert window.take(7, RTT_NS, RTT_NS, unserved=8) == 0
+    assert window.take(7, 2 * RTT_NS, RTT_NS) == 7
 
 
 def test_an_idle_connection_starts_slowly_but_knows_where_it_was_hurt():
