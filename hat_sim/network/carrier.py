@@ -10,12 +10,9 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from hat_sim.network.connection import Action, Flow, Stream
-from hat_sim.network.demand import NANOBITS_PER_BYTE, Demand
+from hat_sim.network.demand import Demand
 from hat_sim.network.loss import LossyWindow
 from hat_sim.network.sharing import SharedLinks
-from hat_sim.network.tcp import HEADER, MSS
-
-_PACKET_NANOBITS = (MSS + HEADER) * NANOBITS_PER_BYTE
 
 
 class Carrier:
@@ -64,9 +61,9 @@ class Carrier:
         stream = flow.stream
         if flow.sent or flow not in stream.queue:
             return 0.0
-        left = self._left(flow, now_ns)
+        left = flow.paused or 0.0
         if flow.moving and flow.paused is None:
-            self._shared.stop(stream.demand, now_ns)
+            left = self._shared.stop(stream.demand, now_ns)
         is_first = stream.queue[0] is flow
         stream.queue.remove(flow)
         if is_first:
@@ -111,6 +108,8 @@ class Carrier:
         stream.renew_window()
         self._take_back(stream, now_ns)
         self.resume(stream, now_ns)
+        if stream.queue and stream.queue[0].begun:
+            self._at(now_ns, self._credit, stream.queue[0])
 
     def _enqueue(self, flow: Flow, now_ns: int) -> None:
         flow.stream.queue.append(flow)
@@ -135,41 +134,47 @@ class Carrier:
 
     def _credit(self, flow: Flow, now_ns: int) -> None:
         """Let the flow send what the window allows, and come back for the rest in the next round."""
-        if flow.sent:
+        stream, window = flow.stream, flow.stream.window
+        is_lossy = isinstance(window, LossyWindow)
+        if flow.sent or (is_lossy and flow.moving):
             return
-        stream = flow.stream
-        path, window = stream.path, stream.window
-        begins = not flow.begun
-        before = 0 if begins else flow.nanobits
-        flow.begun = True
-        flow.notice_losses()
+        before = flow.nanobits if flow.begun else 0
         if isinstance(window, LossyWindow):
-            unserved = round(self._left(flow, now_ns) / _PACKET_NANOBITS)
-            taken = window.take(flow.uncredited, now_ns, path.rtt_ns, unserved, begins)
-            flow.credit(taken)
-            flow.lost, flow.notice_ns = window.lose(
-                taken, path.loss, flow.random(self._seed), not flow.uncredited, path.rtt_ns
-            )
+            self._take_and_lose(flow, window, now_ns)
         else:
-            flow.credit(window.take(flow.uncredited, now_ns, path.rtt_ns))
+            flow.notice_losses()
+            flow.credit(window.take(flow.uncredited, now_ns, stream.path.rtt_ns))
+        flow.begun = True
         amount = flow.nanobits - before
         if flow.moving:
             self._shared.extend(stream.demand, amount, now_ns)
         elif amount:
             flow.moving = True
             self._shared.start(stream.demand, amount, now_ns)
-        if flow.notice_ns is None and (flow.uncredited or flow.lost):
+        if flow.uncredited and not (is_lossy and flow.moving):
             self._at(window.next_round_ns, self._credit, flow)
+
+    def _take_and_lose(self, flow: Flow, window: LossyWindow, now_ns: int) -> None:
+        """What was lost before goes first; of what may be sent now, something is lost again."""
+        path = flow.stream.path
+        flow.notice_losses()
+        taken = window.take(flow.uncredited, now_ns, path.rtt_ns, begins=not flow.begun)
+        flow.credit(taken)
+        is_end = not flow.uncredited
+        lost = window.lose(taken, path.loss, flow.random(self._seed), is_end, path.rtt_ns)
+        flow.lost, flow.notice_ns = lost
 
     def _run_dry(self, flow: Flow, now_ns: int) -> None:
         """All that was credited has left: wait for more credit, or make way for the next frame."""
         flow.moving = False
+        stream, window = flow.stream, flow.stream.window
         if flow.notice_ns is not None:
             self._at(now_ns + flow.notice_ns, self._credit, flow)
+        elif flow.lost or (flow.uncredited and isinstance(window, LossyWindow)):
+            self._at(max(now_ns, window.next_round_ns), self._credit, flow)
         if flow.uncredited or flow.lost:
             return
         flow.sent = True
-        stream = flow.stream
         stream.idle_since_ns = now_ns
         self._send_last(flow, now_ns)
         del stream.queue[0]
@@ -189,12 +194,6 @@ class Carrier:
             if not flow.uncredited:
                 self._at(now_ns, self._credit, flow)
             flow.paused = flow.take_back(flow.paused)
-
-    def _left(self, flow: Flow, now_ns: int) -> float:
-        """The nanobits that a flow may send and has not sent."""
-        if flow.paused is not None:
-            return flow.paused
-        return self._shared.left(flow.stream.demand, now_ns) if flow.moving else 0.0
 
     def _do(self, action: Action, flow: Flow, now_ns: int) -> None:
         """What is due now, or, over a link that is cut, once it is back."""

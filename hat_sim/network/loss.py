@@ -27,6 +27,7 @@ SYN_RTO_NS = 1_000_000_000
 """After how long a SYN without an answer is sent again at first (RFC 6298)."""
 RTO_CEILING_NS = 120_000_000_000
 _SYN_RETRIES = 6
+_HYSTART_NS = 4_000_000, 16_000_000
 _LEAST_WINDOW = 2.0
 
 
@@ -55,52 +56,49 @@ class _Cubic:
         self.last_peak = size
         self.since_ns = None
 
-    def grow(self, size: float, served: int, now_ns: int, rtt_ns: int) -> float:
-        """The window after a round in which so many segments were served."""
+    def grow(self, size: float, now_ns: int, rtt_ns: int) -> float:
+        """The window after a round that was used up and lost nothing."""
         if self.since_ns is None:
             self.since_ns, self.floor, self.peak = now_ns, size, max(self.peak, size)
             self.until_peak_s = math.cbrt((self.peak - size) / SCALE)
         elapsed_s = (now_ns - self.since_ns + rtt_ns) / 1e9
-        wanted = min(1.5 * size, self.peak + SCALE * (elapsed_s - self.until_peak_s) ** 3)
-        share = min(1.0, served / size)
-        self.floor += FRIENDLY * share
-        return max(size, self.floor, size + (wanted - size) * share)
+        self.floor += FRIENDLY
+        wanted = self.peak + SCALE * (elapsed_s - self.until_peak_s) ** 3
+        return max(size, self.floor, min(1.5 * size, wanted))
 
 
 @dataclass(slots=True)
 class LossyWindow:
     """The congestion window of one direction of a connection over a lossy path, in segments.
 
-    As a `SendWindow` gives credit for each round of one RTT, but never for more than `size` segments that
-    have not left the bottleneck. `lose` says which of them are lost.
+    As a `SendWindow` gives credit for each round; but a round lasts until all of it has left the bottleneck,
+    where that is longer than an RTT. `lose` says which segments are lost.
     """
 
     size: float = INITIAL_WINDOW
     threshold: float = math.inf
     credit: int = INITIAL_WINDOW
     next_round_ns: int = 0
-    _unserved: int = 0
-    _served: int = 0
+    _taken: int = 0
     _hurt: _Hurt = _Hurt.NOT
     _before: _Hurt = _Hurt.NOT
     _timeouts: int = 0
     _cubic: _Cubic = field(default_factory=_Cubic)
 
-    def take(self, wanted: int, now_ns: int, rtt_ns: int, unserved: int = 0, begins: bool = False) -> int:
-        """Up to `wanted` segments that may be sent now, when `unserved` ones still wait for the links.
+    def take(self, wanted: int, now_ns: int, rtt_ns: int, begins: bool = False) -> int:
+        """Up to `wanted` segments that may be sent now, when none waits for the links.
 
         A frame that `begins` in the middle of a round has what is left of its credit, and a whole RTT.
         """
-        self._served += self._unserved - unserved
         is_over = now_ns >= self.next_round_ns
         if is_over:
-            self._end_round(unserved, now_ns, rtt_ns)
-            self.credit = max(0, int(self.size) - unserved)
+            self._end_round(now_ns, rtt_ns)
+            self.credit = int(self.size)
         if is_over or begins:
             self.next_round_ns = now_ns + rtt_ns
         taken = min(wanted, self.credit)
         self.credit -= taken
-        self._unserved = unserved + taken
+        self._taken += taken
         return taken
 
     def lose(
@@ -118,9 +116,9 @@ class LossyWindow:
                 self._timeouts = 0
             return 0, None
         silent = taken - 1 - max((at for at, is_lost in enumerate(are_lost) if not is_lost), default=-1)
-        if not silent or (not is_end and self._unserved > silent):
+        if not silent or (not is_end and lost < taken):
             hurt, wait_ns = _Hurt.REVEALED, None
-        elif self._unserved > 1 and not (self._before and lost == taken):
+        elif taken > 1 and not (self._before and lost == taken):
             hurt, wait_ns = _Hurt.PROBED, (2 + (silent > 1)) * rtt_ns
         else:
             hurt, wait_ns = _Hurt.TIMED_OUT, min((rtt_ns + RTO_FLOOR_NS) << self._timeouts, RTO_CEILING_NS)
@@ -133,25 +131,26 @@ class LossyWindow:
         self.size = min(self.size, INITIAL_WINDOW)
         self.credit = int(self.size)
         self.next_round_ns = 0
-        self._unserved = self._served = self._timeouts = 0
+        self._taken = self._timeouts = 0
         self._hurt = self._before = _Hurt.NOT
         self._cubic.since_ns = None
 
-    def _end_round(self, unserved: int, now_ns: int, rtt_ns: int) -> None:
+    def _end_round(self, now_ns: int, rtt_ns: int) -> None:
         """Let the window shrink for what was lost, or grow if it was used up."""
         if self._hurt:
             self._cubic.shrink(self.size)
             self.threshold = max(_LEAST_WINDOW, BETA * self.size)
             self.size = 1.0 if self._hurt is _Hurt.TIMED_OUT else self.threshold
         elif not self.credit:
+            queued_ns = now_ns - self.next_round_ns
             if self.size >= self.threshold:
-                self.size = self._cubic.grow(self.size, self._served, now_ns, rtt_ns)
-            elif unserved:
+                self.size = self._cubic.grow(self.size, now_ns, rtt_ns)
+            elif queued_ns > min(max(rtt_ns // 8, _HYSTART_NS[0]), _HYSTART_NS[1]):
                 self.threshold = self.size
             else:
-                self.size = min(self.size + self._served, max(self.threshold, self.size))
+                self.size = min(self.size + self._taken, self.threshold)
         self._before, self._hurt = self._hurt, _Hurt.NOT
-        self._served = 0
+        self._taken = 0
 
 
 def lost_syns(loss: float, random: Random) -> tuple[int, int]:

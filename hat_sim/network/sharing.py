@@ -100,15 +100,11 @@ class SharedLinks:
         else:
             self._enqueue(demand, link, demand.ends_at + amount)
 
-    def left(self, demand: Demand, now_ns: int) -> float:
-        """The nanobits of a started demand that have not been served."""
-        self._go_to(now_ns)
-        link = demand.bottleneck
-        return demand.amount if link is None else max(0.0, demand.ends_at - link.served_at(now_ns))
-
     def stop(self, demand: Demand, now_ns: int) -> float:
         """Take a started demand off its links; return the nanobits that have not been served."""
-        left = self.left(demand, now_ns)
+        self._go_to(now_ns)
+        link = demand.bottleneck
+        left = demand.amount if link is None else max(0.0, demand.ends_at - link.served_at(now_ns))
         self._leave(demand)
         return left
 

@@ -59,10 +59,6 @@ class PlainLinks:
         self._serve(now_ns)
         self._left[demand] += Fraction(amount)
 
-    def left(self, demand: Demand, now_ns: int) -> float:
-        self._serve(now_ns)
-        return float(self._left[demand])
-
     def stop(self, demand: Demand, now_ns: int) -> float:
         self._serve(now_ns)
         return float(self._left.pop(demand))

@@ -123,11 +123,13 @@ def test_a_message_that_goes_on_reveals_the_lost_end_of_a_round():
     assert window.lose(10, 0.5, Fates(".........x"), False, RTT_NS) == (1, None)
 
 
-def test_a_round_without_losses_doubles_the_window_and_a_backlog_ends_slow_start():
+def test_a_round_without_losses_doubles_the_window_and_a_queue_ends_slow_start():
+    """HyStart: an eighth of the round trip of 40 ms, so 5 ms, was spent in a queue."""
     window = LossyWindow()
     assert [window.take(1000, step * RTT_NS, RTT_NS) for step in range(3)] == [10, 20, 40]
-    assert window.take(1000, 3 * RTT_NS, RTT_NS, unserved=30) == 10
-    assert window.threshold == 40
+    assert window.take(1000, 3 * RTT_NS + 5 * MS, RTT_NS) == 80
+    assert window.take(1000, 4 * RTT_NS + 10 * MS + 1, RTT_NS) == 80
+    assert window.threshold == 80
 
 
 def test_after_a_loss_the_window_grows_back_to_where_it_was():
@@ -145,7 +147,7 @@ def test_a_frame_that_begins_within_a_round_has_its_rest_and_then_waits_a_round_
     window = LossyWindow()
     assert window.take(1, 0, RTT_NS) == 1
     assert window.take(16, RTT_NS - 1, RTT_NS, begins=True) == 9
-    assert window.take(7, RTT_NS, RTT_NS, unserved=8) == 0
+    assert window.take(7, RTT_NS, RTT_NS) == 0
     assert window.take(7, 2 * RTT_NS, RTT_NS) == 7
 
 
