@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hat_sim.errors import InternalError
 from hat_sim.network.tcp import HEADER, MSS, RTO_FLOOR_NS, SYN
@@ -60,6 +61,7 @@ class Path:
     expansion: float
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def between(cls, sender: AccessLink, receiver: AccessLink) -> Path:
         def there(packet: int) -> int:
             return serialisation_ns(packet, sender.up_bit_s) + serialisation_ns(packet, receiver.down_bit_s)

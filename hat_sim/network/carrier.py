@@ -25,8 +25,8 @@ class Carrier:
         self._shared = shared
         self._seed = seed
         self._arrive = arrive
-        self._timers: list[tuple[int, int, Action, Flow]] = []
-        self._timer_count = 0
+        self._instants: list[int] = []
+        self._due: dict[int, list[tuple[Action, Flow]]] = {}
         self._stream_of: dict[Demand, Stream] = {}
 
     def add(self, stream: Stream) -> None:
@@ -40,20 +40,26 @@ class Carrier:
     def next_event(self) -> int | None:
         """When something is due next; None if nothing is."""
         end_ns = self._shared.next_end()
-        if not self._timers:
+        if not self._instants:
             return end_ns
-        timer_ns = self._timers[0][0]
+        timer_ns = self._instants[0]
         return timer_ns if end_ns is None or timer_ns < end_ns else end_ns
 
     def work(self, now_ns: int) -> None:
         """Do all that is due at the next event, which is at `now_ns`."""
         for demand in self._shared.ended(now_ns):
             self._run_dry(self._stream_of[demand].queue[0], now_ns)
-        timers = self._timers
-        while timers and timers[0][0] == now_ns:
-            _, _, action, flow = heappop(timers)
-            if not flow.withdrawn:
-                self._do(action, flow, now_ns)
+        if not self._instants or self._instants[0] != now_ns:
+            return
+        for action, flow in self._due[now_ns]:  # which may grow meanwhile
+            if flow.withdrawn:
+                continue
+            if flow.stream.cuts:
+                flow.stream.held.append((action, flow))
+            else:
+                action(flow, now_ns)
+        heappop(self._instants)
+        del self._due[now_ns]
 
     def withdraw(self, flow: Flow, now_ns: int) -> float:
         """Carry a frame no further; return the nanobits that it was to send and has not sent."""
@@ -70,7 +76,7 @@ class Carrier:
             stream.idle_since_ns = now_ns
             stream.connection.close()
             if stream.queue:
-                self._do(self._begin, stream.queue[0], now_ns)
+                self._at(now_ns, self._begin, stream.queue[0])
         return left
 
     def pause(self, stream: Stream, now_ns: int) -> None:
@@ -138,14 +144,12 @@ class Carrier:
         is_lossy = isinstance(window, LossyWindow)
         if flow.sent or (is_lossy and flow.moving):
             return
-        before = flow.nanobits if flow.begun else 0
-        if isinstance(window, LossyWindow):
-            self._take_and_lose(flow, window, now_ns)
-        else:
+        if flow.lost:
             flow.notice_losses()
-            flow.credit(window.take(flow.uncredited, now_ns, stream.path.rtt_ns))
-        flow.begun = True
-        amount = flow.nanobits - before
+        if isinstance(window, LossyWindow):
+            amount = self._take_and_lose(flow, window, now_ns)
+        else:
+            amount = flow.credit(window.take(flow.uncredited, now_ns, stream.path.rtt_ns))
         if flow.moving:
             self._shared.extend(stream.demand, amount, now_ns)
         elif amount:
@@ -154,15 +158,15 @@ class Carrier:
         if flow.uncredited and not (is_lossy and flow.moving):
             self._at(window.next_round_ns, self._credit, flow)
 
-    def _take_and_lose(self, flow: Flow, window: LossyWindow, now_ns: int) -> None:
-        """What was lost before goes first; of what may be sent now, something is lost again."""
+    def _take_and_lose(self, flow: Flow, window: LossyWindow, now_ns: int) -> float:
+        """What was lost before goes first; of what may be sent now, something is lost again. Its nanobits."""
         path = flow.stream.path
-        flow.notice_losses()
         taken = window.take(flow.uncredited, now_ns, path.rtt_ns, begins=not flow.begun)
-        flow.credit(taken)
+        amount = flow.credit(taken)
         is_end = not flow.uncredited
         lost = window.lose(taken, path.loss, flow.random(self._seed), is_end, path.rtt_ns)
         flow.lost, flow.notice_ns = lost
+        return amount
 
     def _run_dry(self, flow: Flow, now_ns: int) -> None:
         """All that was credited has left: wait for more credit, or make way for the next frame."""
@@ -195,13 +199,10 @@ class Carrier:
                 self._at(now_ns, self._credit, flow)
             flow.paused = flow.take_back(flow.paused)
 
-    def _do(self, action: Action, flow: Flow, now_ns: int) -> None:
-        """What is due now, or, over a link that is cut, once it is back."""
-        if flow.stream.cuts:
-            flow.stream.held.append((action, flow))
-        else:
-            action(flow, now_ns)
-
     def _at(self, instant_ns: int, action: Action, flow: Flow) -> None:
-        self._timer_count += 1
-        heappush(self._timers, (instant_ns, self._timer_count, action, flow))
+        due = self._due.get(instant_ns)
+        if due is None:
+            self._due[instant_ns] = [(action, flow)]
+            heappush(self._instants, instant_ns)
+        else:
+            due.append((action, flow))

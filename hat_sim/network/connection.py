@@ -9,7 +9,7 @@ from random import Random
 from hat_sim.network.access import Path
 from hat_sim.network.demand import NANOBITS_PER_BYTE, Demand
 from hat_sim.network.loss import SYN_RTO_NS, LossyWindow, lost_syns
-from hat_sim.network.tcp import HEADER, MSS, SYN, SendWindow, WireBytes, data_bytes, segments, wire_bytes
+from hat_sim.network.tcp import HEADER, MSS, SYN, SendWindow, WireBytes, segments, wire_bytes
 from hat_sim.seeding import derive_seed
 
 
@@ -67,11 +67,11 @@ class Stream:
 class Flow:
     """A frame on its way: the `number`-th of its stream. `size` is in bytes with its length prefix.
 
-    Once it has `begun`, `credited` segments may be sent for the first time, and `resent` ones once more;
-    `lost` ones have left and nobody knows yet that they are lost, for `notice_ns` after the last has left
-    where that is not None; `missing` ones wait to be sent again. `moving` says whether what may be sent
-    competes for the links at the moment, and `sent` that all of it has left the sender. `paused` nanobits
-    wait for a link that is cut.
+    For `uncredited` segments there was no credit yet. Once it has `begun`, `credited` ones may be sent for
+    the first time, and `resent` ones once more; `lost` ones have left and nobody knows yet that they are
+    lost, for `notice_ns` after the last has left where that is not None; `missing` ones wait to go again.
+    `moving` says whether what may be sent competes for the links at the moment, and `sent` that all of it
+    has left the sender. `paused` nanobits wait for a link that is cut.
     """
 
     id: int
@@ -82,6 +82,7 @@ class Flow:
     opens: bool = False
     lost_syns: int = 0
     lost_answers: int = 0
+    uncredited: int = field(init=False)
     credited: int = 0
     resent: int = 0
     lost: int = 0
@@ -100,27 +101,44 @@ class Flow:
             self._random = Random(derive_seed(seed, "loss", *names))
         return self._random
 
-    @property
-    def uncredited(self) -> int:
-        """Segments for which there was no credit yet."""
-        return segments(self.size) - self.credited + self.missing
+    def __post_init__(self) -> None:
+        self.uncredited = segments(self.size)
 
     def notice_losses(self) -> None:
+        """What was lost is missing."""
         self.missing += self.lost
+        self.uncredited += self.lost
         self.lost, self.notice_ns = 0, None
 
-    def credit(self, count: int) -> None:
-        """So many segments may be sent, those that are missing first."""
+    def credit(self, count: int) -> float:
+        """So many segments may be sent, those that are missing first; the nanobits that they take.
+
+        The handshake's ACK goes ahead of the first.
+        """
+        self.uncredited -= count
         again = min(self.missing, count)
-        self.missing -= again
-        self.resent += again
-        self.credited += count - again
+        fresh = count - again
+        wire = again * self._packet + fresh * HEADER
+        if fresh:
+            before = self.credited * MSS
+            self.credited += fresh
+            wire += min(self.size, self.credited * MSS) - before
+        if again:
+            self.missing -= again
+            self.resent += again
+        if not self.begun:
+            self.begun = True
+            wire += self.opens * HEADER
+        return wire * NANOBITS_PER_BYTE * self.stream.path.expansion
 
     def take_back(self, nanobits: float) -> float:
         """Withdraw the credit of so much that was not sent, in whole segments; return what remains of it."""
-        before = self.nanobits
-        self.credited -= min(self.credited, self._packets_in(nanobits))
-        return max(0.0, nanobits - (before - self.nanobits))
+        before = min(self.size, self.credited * MSS)
+        count = min(self.credited, self._packets_in(nanobits))
+        self.credited -= count
+        self.uncredited += count
+        wire = before - min(self.size, self.credited * MSS) + count * HEADER
+        return max(0.0, nanobits - wire * NANOBITS_PER_BYTE * self.stream.path.expansion)
 
     def open_connection(self, seed: int) -> int:
         """Open a connection; return the nanoseconds that it takes, lost SYNs included."""
@@ -129,12 +147,6 @@ class Flow:
         if path.is_lossy:
             self.lost_syns, self.lost_answers = lost_syns(path.loss, self.random(seed))
         return path.handshake_ns + SYN_RTO_NS * ((1 << (self.lost_syns + self.lost_answers)) - 1)
-
-    @property
-    def nanobits(self) -> float:
-        """What the credited segments take on the links; the handshake's ACK goes ahead of them."""
-        wire = data_bytes(min(self.size, self.credited * MSS)) + self.opens * HEADER
-        return (wire + self.resent * self._packet) * NANOBITS_PER_BYTE * self.stream.path.expansion
 
     @property
     def cost(self) -> WireBytes:
