@@ -155,14 +155,12 @@ class TestNotes:
     """What a user should know before trusting the figures."""
 
     def test_a_loss_that_the_model_was_checked_for_is_no_news(self, planned) -> None:
-        assert planned("links={bad: {like: wifi, loss: 5 %}}", "sources.links=[lte, bad]").notes == ()
+        assert planned("links={bad: {like: wifi, loss: 2 %}}", "sources.links=[lte, bad]").notes == ()
 
     def test_links_with_more_of_it_come_in_order_with_their_loss(self, planned) -> None:
         own = "links={far: {like: wifi, loss: 12.5 %}, bad: {like: wifi, loss: 8 %}}"
         [note] = planned(own, "sources.links=[far, bad]", "target.link=far").notes
-        assert note == (
-            "the loss of packets was checked up to 5% only; times are rough for: bad (8.0%), far (12.5%)"
-        )
+        assert note == "more loss than 2% makes real TCP slower than it is simulated: bad (8.0%), far (12.5%)"
 
     def test_without_loss_there_is_none(self, planned) -> None:
         assert planned().notes == ()

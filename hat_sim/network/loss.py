@@ -15,8 +15,8 @@ from random import Random
 
 from hat_sim.network.tcp import INITIAL_WINDOW, RTO_FLOOR_NS
 
-KNOWN_LOSS = 0.05
-"""Up to this share of lost packets the model was held against what is known of TCP."""
+KNOWN_LOSS = 0.02
+"""Up to this share of lost packets the model holds against real TCP; above, its times are too short."""
 BETA = 0.7
 """What a loss leaves of the window."""
 SCALE = 0.4

@@ -151,4 +151,4 @@ def _notes(fleets: Iterable[Fleet]) -> Iterator[str]:
     }
     if rough:
         links = ", ".join(f"{name} ({loss:.1%})" for name, loss in sorted(rough.items()))
-        yield f"the loss of packets was checked up to {KNOWN_LOSS:.0%} only; times are rough for: {links}"
+        yield f"more loss than {KNOWN_LOSS:.0%} makes real TCP slower than it is simulated: {links}"

@@ -275,7 +275,7 @@ def test_seed_and_set_change_the_run_and_the_resolved_scenario(hat_sim, here) ->
     assert (result["seed"], result["scenario"]) == (7, "other")
     assert len(result["targets"][0]["selected"]) == 1
     assert "seed: 7" in (here / "out/scenario.yaml").read_text()
-    assert "note: the loss of packets was checked up to 5% only" in ended.out
+    assert "note: more loss than 2%" in ended.out
     assert "bad (7.0%)" in ended.out
 
 

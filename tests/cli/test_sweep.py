@@ -394,5 +394,5 @@ def test_progress_and_the_closing_table_are_plain_lines_when_piped(hat_sim, here
         lines[0].replace("\u00a0", " "),
     )
     assert lines[3].split("] ")[1].startswith("4/4 cells finished, 0 running, 0 failed: ")
-    assert "note: the loss of packets was checked up to 5% only" in ended.out
+    assert "note: more loss than 2%" in ended.out
     assert ended.out.splitlines()[-2:] == ["sweep folder: out", "report: out/report.html"]
