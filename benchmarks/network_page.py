@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.machine import ROOT
-from benchmarks.network_validation import RESULTS
+from benchmarks.network_validation import CASES, RESULTS, SEEDS, shown
 from hat_sim.network.access import AccessLink
 from hat_sim.network.case import Case, read_cases
 from hat_sim.network.flows import FlowNetwork
@@ -116,6 +116,7 @@ def render() -> str:
         "mean": _table(HEADER, [it.cells(4) for _, it in contention]),
         "summary": _summary([*single_times()], single, contention),
         "real": _real(),
+        "seeds": str(SEEDS),
         "known": f"{KNOWN_LOSS:.0%}".replace("%", " %"),
     }
     text = TEXT.read_text(encoding="utf-8")
@@ -148,20 +149,8 @@ def _real() -> str:
     if not RESULTS.exists():
         return "**Missing:** it has not been measured; `python -m benchmarks.network_validation` does.\n"
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    rows = []
-    for case in results["cases"]:
-        measured, simulated = case["measured"], case["simulated"]
-        least, most = (measured["sorted_makespans_s"][end] for end in (0, -1))
-        error = f"{simulated['makespan_s'] / measured['makespan_s'] - 1:+.1%}"
-        rows.append(
-            (
-                case["name"],
-                str(measured["runs"]),
-                f"{measured['makespan_s']:.3f} ({least:.3f} to {most:.3f})",
-                f"{simulated['makespan_s']:.3f}",
-                error,
-            )
-        )
+    measured = {it["name"]: it["measured"] for it in results["cases"]}
+    rows = [shown(case, measured[case.name]) for case in CASES if case.name in measured]
     machine = results["machine"]
     return (
         _table(("", "runs", "measured s", "simulated s", "error"), rows)

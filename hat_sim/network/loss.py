@@ -142,13 +142,14 @@ class LossyWindow:
             self.threshold = max(_LEAST_WINDOW, BETA * self.size)
             self.size = 1.0 if self._hurt is _Hurt.TIMED_OUT else self.threshold
         elif not self.credit:
+            # A queue is noticed when the acknowledgements of its round have widened the window already.
             queued_ns = now_ns - self.next_round_ns
             if self.size >= self.threshold:
                 self.size = self._cubic.grow(self.size, now_ns, rtt_ns)
-            elif queued_ns > min(max(rtt_ns // 8, _HYSTART_NS[0]), _HYSTART_NS[1]):
-                self.threshold = self.size
             else:
                 self.size = min(self.size + self._taken, self.threshold)
+                if queued_ns > min(max(rtt_ns // 8, _HYSTART_NS[0]), _HYSTART_NS[1]):
+                    self.threshold = self.size
         self._before, self._hurt = self._hurt, _Hurt.NOT
         self._taken = 0
 

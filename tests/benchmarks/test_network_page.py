@@ -22,7 +22,7 @@ def test_a_bound_that_does_not_hold_is_told():
 def test_every_measurement_is_on_the_page():
     assert len(list(network_page.single_times())) == len(list(network_page.single_bytes())) == 18
     assert len(list(network_page.contended())) == 17
-    assert network_page.render().count("no target") == 2 * 2 + 1
+    assert network_page.render().count("| no target |") == 2 * 2 + 1
 
 
 def test_what_was_not_measured_is_missing(monkeypatch, tmp_path):

@@ -128,8 +128,8 @@ def test_a_round_without_losses_doubles_the_window_and_a_queue_ends_slow_start()
     window = LossyWindow()
     assert [window.take(1000, step * RTT_NS, RTT_NS) for step in range(3)] == [10, 20, 40]
     assert window.take(1000, 3 * RTT_NS + 5 * MS, RTT_NS) == 80
-    assert window.take(1000, 4 * RTT_NS + 10 * MS + 1, RTT_NS) == 80
-    assert window.threshold == 80
+    assert window.take(1000, 4 * RTT_NS + 10 * MS + 1, RTT_NS) == 160
+    assert window.threshold == 160
 
 
 def test_after_a_loss_the_window_grows_back_to_where_it_was():
