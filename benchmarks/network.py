@@ -32,7 +32,8 @@ def run(quick: bool) -> list[Figure]:
         for count in COUNTS
     }
     poisson_s = min(_poisson(10_000, 1_000) for _ in range(rounds))
-    note = f"at a load of {os.getloadavg()[0]:.0f} by others; the garbage collector's walks over the fleet included"
+    load = f"at a load of {os.getloadavg()[0]:.0f} by others"
+    note = f"{load}; the garbage collector's walks over the fleet included"
     table, into = "Messages into one target, all at once", "{:,} messages into one target"
     figures = [Figure(table, into.format(count), "each", us[count], "us", COMMAND) for count in COUNTS]
     figures[1] = Figure(
