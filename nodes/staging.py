@@ -157,6 +157,8 @@ class Stage:
             devices=[*own.values(), *(fleet.target for fleet in fleets)],
             sources={name: sources[key_of(device)] for name, device in own.items()},
             parts={name: self._part(plan, fleet) for name, fleet in named.items()},
+            seed=plan.scenario.seed,
+            max_in_flight=plan.scenario.transfer.max_in_flight,
             report=self._watch.report,
             trains=lambda name: self._findings.begin(_subject(plan, named[name], sources)),
         )

@@ -366,7 +366,9 @@ def run_alone(plan: Plan) -> RunRecord:
             )
         answers = {name: partial(answer, device) for name, device in sources.items()}
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
-        worlds.append(drive(Conductor(devices, list(targets), LocalTransport(answers, targets))))
+        nodes, limit = LocalTransport(answers, targets), scenario.transfer.max_in_flight
+        conductor = Conductor(devices, list(targets), nodes, seed=scenario.seed, max_in_flight=limit)
+        worlds.append(drive(conductor))
         results |= {name: observe(targets[name].fitted, tasks[name][1]) for name in targets}
     fresh = trained.cache_info().currsize
     return RunRecord(tuple(joined), tuple(worlds), results, hindsight, sizes, fresh, 0)

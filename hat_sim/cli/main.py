@@ -15,7 +15,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hat_sim.cli import compare, data, diagnose, profiles, report, run, schema, sweep, traffic, validate
+from hat_sim.cli import (
+    compare,
+    data,
+    diagnose,
+    network,
+    profiles,
+    report,
+    run,
+    schema,
+    sweep,
+    traffic,
+    validate,
+)
 from hat_sim.errors import LostProcessError, RemoteError, UserError, told
 
 EXIT_OTHER = 1
@@ -56,6 +68,7 @@ app.command("compare")(compare.compare)
 app.command("traffic")(traffic.traffic)
 app.command("report")(report.report)
 app.command("diagnose")(diagnose.diagnose)
+app.command("network")(network.network)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("profiles")(profiles.profiles)

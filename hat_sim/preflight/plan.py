@@ -13,6 +13,7 @@ from hat_sim.data.domain import Dataset
 from hat_sim.errors import Problem, UserError
 from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
 from hat_sim.methods.registry import Method, find_method
+from hat_sim.network.loss import KNOWN_LOSS
 from hat_sim.preflight.catalogue import fleet_problems
 from hat_sim.preflight.facts import Facts, sensors_of, spec_of
 from hat_sim.preflight.fitting import Fitting
@@ -145,12 +146,12 @@ def _open(data: Data) -> Dataset:
 
 def _notes(fleets: Iterable[Fleet]) -> Iterator[str]:
     """What a user should know before trusting the figures of a run."""
-    lossy = {
+    rough = {
         device.link.name: device.link.loss
         for fleet in fleets
         for device in (fleet.target, *fleet.sources)
-        if device.link.loss > 0
+        if device.link.loss > KNOWN_LOSS
     }
-    if lossy:
-        links = ", ".join(f"{name} ({loss:.1%})" for name, loss in sorted(lossy.items()))
-        yield f"packet loss is not simulated yet; times and wire bytes are too low for: {links}"
+    if rough:
+        links = ", ".join(f"{name} ({loss:.1%})" for name, loss in sorted(rough.items()))
+        yield f"more loss than {KNOWN_LOSS:.0%} makes real TCP slower than it is simulated: {links}"

@@ -317,10 +317,18 @@ class Training(Section):
 
 
 class Transfer(Section):
-    """How models travel."""
+    """How frames travel."""
 
     weights: Literal["fp32", "fp16", "int8"] = Field(
         default="fp32", title="Weights", description="The numbers in which weights and sent samples travel."
+    )
+    max_in_flight: int | None = Field(
+        default=None,
+        strict=True,
+        ge=1,
+        title="Max in flight",
+        description="How many requests of one question are out at once; the next is sent when an earlier one "
+        "has been answered. By default all.",
     )
 
 
