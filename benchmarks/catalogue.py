@@ -7,7 +7,18 @@ from typing import Protocol, cast
 
 from benchmarks.figure import Figure
 
-NAMES = ("startup", "hapt_run", "fleet_scale", "sweep", "report", "demo", "suite", "accuracy", "evidence")
+NAMES = (
+    "startup",
+    "hapt_run",
+    "fleet_scale",
+    "sweep",
+    "report",
+    "demo",
+    "suite",
+    "network",
+    "accuracy",
+    "evidence",
+)
 """In the order in which they run and stand on the page."""
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
 from hat_sim.errors import UserError
 from hat_sim.learning.architectures import Description, describe
+from hat_sim.methods.base import Left
 from hat_sim.preflight import Plan
 from hat_sim.scenario.fleet import Device, Fleet
+from hat_sim.sensors import AND, Sensors, carried, channels_of, shape_taken
 from hat_sim.simulation.record import TargetResult
 from nodes.assignments import Expanded, Joining, Lesson
 
@@ -36,8 +38,8 @@ def check_actors(plan: Plan, hosts: Hosts) -> None:
 
 
 def key_of(device: Device) -> str:
-    """A source device across worlds: fleets of two targets may give it different architectures."""
-    return f"{device.name}/{device.architecture}"
+    """A source device across worlds: fleets of two targets may deal it another architecture or sensor."""
+    return "/".join((device.name, device.architecture, AND.join(device.sensors or ())))
 
 
 def lessons_of(plan: Plan) -> dict[str, Lesson]:
@@ -52,6 +54,7 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
             recipe=plan.source_recipe,
             seed=plan.scenario.seed,
             labels=labels_of(plan, device),
+            sensors=sensors_of(plan, device),
         )
         for fleet in plan.fleets
         for device in fleet.sources
@@ -59,15 +62,28 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
     }
 
 
-def as_joined(fleet: Fleet, left: Mapping[str, str | None]) -> Fleet:
+def as_joined(fleet: Fleet, left: Mapping[str, Left | None]) -> Fleet:
     """The fleet with its expanded targets as the sources that they have become.
 
-    Each has the architecture of the model that its method has `left`; one whose model cannot be sent (None)
-    is left out.
+    Each serves with what its method has `left`; one whose model cannot be sent is left out.
     """
-    architectures = {it.name: it.architecture if it.round is None else left[it.name] for it in fleet.sources}
-    serving = [(it, name) for it in fleet.sources if (name := architectures[it.name]) is not None]
-    return replace(fleet, sources=tuple(replace(it, architecture=name) for it, name in serving))
+    return replace(fleet, sources=tuple(_serving(fleet.sources, left)))
+
+
+def _serving(sources: Iterable[Device], left: Mapping[str, Left | None]) -> Iterator[Device]:
+    for device in sources:
+        if device.round is None:
+            yield device
+        elif (own := left[device.name]) is not None:
+            yield replace(device, architecture=own.architecture, sensors=own.sensors)
+
+
+def left_of(results: Mapping[str, TargetResult]) -> dict[str, Left | None]:
+    """What is left of finished targets, None where it cannot be sent."""
+    return {
+        name: None if it.architecture is None else Left(it.architecture, it.sensors)
+        for name, it in results.items()
+    }
 
 
 def expanded_of(
@@ -84,6 +100,7 @@ def expanded_of(
             seed=plan.scenario.seed,
             weights=results[device.name].weights,
             labels=labels_of(plan, device),
+            sensors=sensors_of(plan, device),
         )
         for fleet in fleets
         for device in fleet.sources
@@ -113,6 +130,7 @@ def joining_of(plan: Plan, fleet: Fleet) -> Joining:
         precision=scenario.transfer.weights,
         seed=scenario.seed,
         labels=labels_of(plan, fleet.target),
+        sensors=sensors_of(plan, fleet.target),
     )
 
 
@@ -123,4 +141,10 @@ def labels_of(plan: Plan, device: Device) -> tuple[int, ...] | None:
 
 
 def _description(plan: Plan, device: Device) -> Description:
-    return describe(device.architecture, tuple(plan.dataset.shape), len(plan.dataset.classes))
+    shape = shape_taken(tuple(plan.dataset.shape), channels_of(sensors_of(plan, device)))
+    return describe(device.architecture, shape, len(plan.dataset.classes))
+
+
+def sensors_of(plan: Plan, device: Device) -> Sensors | None:
+    """The sensors that a device carries, None for all channels."""
+    return carried(tuple(plan.dataset.sensors), device.sensors)

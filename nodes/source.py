@@ -43,6 +43,8 @@ from hat_sim.protocol.messages import (
 )
 from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.protocol.weights import unpack
+from hat_sim.quantities import listed
+from hat_sim.sensors import shape_taken
 
 MOST_LOGIT = float(np.finfo(np.float16).max)
 
@@ -54,7 +56,8 @@ class Knowledge:
     `x` is (samples, *shape), `y` (labelled,) holds indices into `classes` of the first of them: of all, but
     for a source that has joined as a target. The outputs of `model` are those of the classes that occur in
     `y`, so that it says nothing of others. `accuracy` is what the source claims of it, measured on samples
-    that are not among them where it has any to spare. Devices of one domain and architecture share it.
+    that are not among them where it has any to spare. `sensors` are those whose channels it reads, None for
+    all where nobody of the fleet lacks any. Devices of one domain, architecture and sensors share it.
     """
 
     x: NDArray[np.float32]
@@ -62,6 +65,7 @@ class Knowledge:
     classes: tuple[str, ...]
     model: Classifier
     accuracy: float
+    sensors: tuple[str, ...] | None = None
 
     @cached_property
     def known(self) -> tuple[int, ...]:
@@ -112,14 +116,29 @@ class Source:
                 raise ProtocolError(Fault.UNEXPECTED, f"a source is not asked {request.kind!r}")
 
     def _welcome(self, request: Join) -> Welcome:
-        """Serve a task of the same input shape that shares at least one class."""
+        """Serve a task whose inputs have what the model reads, and that shares at least one class."""
         knowledge = self._knowledge
         description = knowledge.model.description
-        if request.input_shape != description.shape:
+        lacking = self._lacking(request)
+        if lacking:
+            detail = f"the model reads {listed(lacking)}, which the target lacks"
+            raise ProtocolError(Fault.NOT_ELIGIBLE, detail)
+        read = request.input_shape
+        if request.sensors is not None and knowledge.sensors is not None:
+            read = shape_taken(read, range(description.channels))
+        if read != description.shape:
             detail = f"the model reads {description.shape}, the task is {request.input_shape}"
             raise ProtocolError(Fault.NOT_ELIGIBLE, detail)
         shared = self._shared(request.classes)
-        return Welcome(architecture=description.name, classes=knowledge.names(shared))
+        return Welcome(
+            architecture=description.name, classes=knowledge.names(shared), sensors=knowledge.sensors
+        )
+
+    def _lacking(self, request: Join) -> tuple[str, ...]:
+        """The sensors that the model reads and the target, where it names its own, has not."""
+        if request.sensors is None:
+            return ()
+        return tuple(name for name in self._knowledge.sensors or () if name not in request.sensors)
 
     def _summary(self) -> tuple[DomainSummary, int]:
         x = self._knowledge.x
@@ -170,6 +189,7 @@ class Source:
             classes=knowledge.names(shared),
             centroids=centroids.astype(np.float16),
             accuracy=knowledge.accuracy,
+            sensors=knowledge.sensors,
         )
         return message, len(knowledge.x) * model.description.encode_flop()
 
@@ -182,6 +202,7 @@ class Source:
             classes=knowledge.names(knowledge.known),
             weights=packed(module, request.precision),
             accuracy=knowledge.accuracy,
+            sensors=knowledge.sensors,
         )
 
     def _predictions(self, request: PredictRequest) -> tuple[Predictions, int]:

@@ -24,7 +24,7 @@ from hat_sim.protocol.messages import Precision
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
 from nodes.assignments import DeviceRecord, Lesson, Part
-from nodes.casting import as_joined, expanded_of, joining_of, key_of, lessons_of
+from nodes.casting import as_joined, expanded_of, joining_of, key_of, left_of, lessons_of
 from nodes.crew import Carried, Crew, HostProcess, is_lost, started
 from nodes.findings import Findings, Subject
 from nodes.world import Report, World
@@ -116,7 +116,8 @@ class Stage:
                 fleet.target.name: await self._findings.of(_subject(plan, fleet, sources)) for fleet in fleets
             },
             all_models_bytes={
-                fleet.target.name: sum(sizes[key_of(device)] for device in fleet.sources) for fleet in fleets
+                fleet.target.name: sum(sizes[key_of(it)] for it in fleet.sources if not fleet.lacking(it))
+                for fleet in fleets
             },
             sources_trained=fresh,
             sources_cached=len(set(lessons.values())) - fresh,
@@ -135,8 +136,7 @@ class Stage:
         worlds: list[WorldRecord] = []
         targets: dict[str, TargetResult] = {}
         for planned in plan.rounds:
-            left = {name: it.architecture for name, it in targets.items()}
-            joined = [as_joined(fleet, left) for fleet in planned]
+            joined = [as_joined(fleet, left_of(targets)) for fleet in planned]
             expanded = expanded_of(plan, joined, targets)
             fresh = {key: record for key, record in expanded.items() if key not in sources}
             sources |= await self._teach(fresh, plan.dataset)
@@ -157,6 +157,8 @@ class Stage:
             devices=[*own.values(), *(fleet.target for fleet in fleets)],
             sources={name: sources[key_of(device)] for name, device in own.items()},
             parts={name: self._part(plan, fleet) for name, fleet in named.items()},
+            seed=plan.scenario.seed,
+            max_in_flight=plan.scenario.transfer.max_in_flight,
             report=self._watch.report,
             trains=lambda name: self._findings.begin(_subject(plan, named[name], sources)),
         )

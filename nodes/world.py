@@ -27,18 +27,27 @@ POLL_S = 0.25
 class World:
     """What a world consists of: its devices, where its sources are, and the parts of its targets, by name.
 
-    `trains` is told when a target begins to train.
+    `seed` and `max_in_flight` are the conductor's. `trains` is told when a target begins to train.
     """
 
     devices: Sequence[Device]
     sources: Mapping[str, Carried]
     parts: Mapping[str, Part]
+    seed: int
+    max_in_flight: int | None
     report: Report
     trains: Callable[[str], None]
 
     async def conduct(self, seats: Mapping[str, Seat]) -> tuple[WorldRecord, dict[str, TargetResult]]:
         """What happened, and what became of each target, which sits in one of `seats`."""
-        conductor = Conductor(self.devices, list(self.parts), _Transport(self, seats), self.report)
+        conductor = Conductor(
+            self.devices,
+            list(self.parts),
+            _Transport(self, seats),
+            self.report,
+            seed=self.seed,
+            max_in_flight=self.max_in_flight,
+        )
         watching = asyncio.create_task(self._watch(seats))
         try:
             record = await _driven(conductor.run())

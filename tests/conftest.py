@@ -17,11 +17,13 @@ import pytest
 
 if TYPE_CHECKING:
     from hat_sim.data.domain import Dataset
+    from hat_sim.learning.architectures import Description
     from hat_sim.methods.base import Fitted, Task
     from hat_sim.preflight import Plan
     from hat_sim.protocol.messages import Precision
     from hat_sim.protocol.steps import Answer, ComputeStep, Parcel, Step
     from hat_sim.scenario.fleet import Device, Fleet
+    from hat_sim.sensors import Sensors
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import RunRecord, WorldRecord
     from nodes.joining import Examination
@@ -146,10 +148,23 @@ def fleet_of() -> Callable[..., Fleet]:
     return fleet
 
 
+def sensors_of(dataset: Dataset, device: Device) -> Sensors | None:
+    from hat_sim.sensors import carried
+
+    return None if device.sensors is None else carried(dataset.sensors, device.sensors)
+
+
+def description_of(dataset: Dataset, device: Device) -> Description:
+    from hat_sim.learning.architectures import describe
+    from hat_sim.sensors import channels_of, shape_taken
+
+    shape = shape_taken(tuple(dataset.shape), channels_of(sensors_of(dataset, device)))
+    return describe(device.architecture, shape, len(dataset.classes))
+
+
 @pytest.fixture(scope="session")
 def run_world() -> Iterator[Callable[..., LocalWorld]]:
     """Runs one world of real nodes in this process; source models are trained once for all tests."""
-    from hat_sim.learning.architectures import describe
     from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
     from hat_sim.methods.registry import METHODS
     from hat_sim.simulation.conductor import Conductor
@@ -177,21 +192,21 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
         **options: Any,
     ) -> LocalWorld:
         """`tampered` may change an answer on its way and `exchanged` what a target knows."""
-        shape, classes = tuple(dataset.shape), tuple(dataset.classes)
+        classes = tuple(dataset.classes)
 
         def lesson(device: Device) -> Lesson:
-            description = describe(device.architecture, shape, len(classes))
+            description, sensors = description_of(dataset, device), sensors_of(dataset, device)
             digest, recipe = dataset.digest, SourceRecipe(epochs, 32)
             labels = None if device.classes is None else tuple(map(classes.index, device.classes))
-            return Lesson(digest, device.domain, description, classes, recipe, seed, labels)
+            return Lesson(digest, device.domain, description, classes, recipe, seed, labels, sensors)
 
         def joining(fleet: Fleet) -> Joining:
-            description = describe(fleet.target.architecture, shape, len(classes))
+            target = fleet.target
+            description, sensors = description_of(dataset, target), sensors_of(dataset, target)
             names = tuple(device.name for device in fleet.sources)
-            cut = fleet.target.classes
-            labels = None if cut is None else tuple(map(classes.index, cut))
+            labels = None if target.classes is None else tuple(map(classes.index, target.classes))
             return Joining(
-                fleet.target.domain, description, classes, names, 2, recipe, precision, seed, labels
+                target.domain, description, classes, names, 2, recipe, precision, seed, labels, sensors
             )
 
         sources = {device.name: device for fleet in fleets for device in fleet.sources}
@@ -261,7 +276,6 @@ def cluster(session_cache: Path) -> Iterator[None]:
 
 def run_alone(plan: Plan) -> RunRecord:
     """The engine's `run_plan` in this process, one thing after the other; no cache, no Ray."""
-    from hat_sim.learning.architectures import describe
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import Hindsight, RunRecord
     from nodes.assignments import DeviceRecord, Expanded, Joining, Lesson
@@ -271,11 +285,9 @@ def run_alone(plan: Plan) -> RunRecord:
     from nodes.target import Target
 
     scenario, dataset = plan.scenario, plan.dataset
-    shape, classes = tuple(dataset.shape), tuple(dataset.classes)
+    classes = tuple(dataset.classes)
     trained = cache(lambda lesson: train(lesson, dataset.load(lesson.domain)))
-
-    def description(device: Device) -> Any:
-        return describe(device.architecture, shape, len(classes))
+    description, sensors = partial(description_of, dataset), partial(sensors_of, dataset)
 
     def labels_of(device: Device) -> tuple[int, ...] | None:
         return None if device.classes is None else tuple(classes.index(it) for it in device.classes)
@@ -286,17 +298,28 @@ def run_alone(plan: Plan) -> RunRecord:
         domain, digest, seed = device.domain, dataset.digest, scenario.seed
         if device.round is None:
             recipe = plan.source_recipe
-            return Lesson(digest, domain, description(device), classes, recipe, seed, labels_of(device))
+            return Lesson(
+                digest, domain, description(device), classes, recipe, seed, labels_of(device), sensors(device)
+            )
         labels, weights = scenario.target.labels_per_class, results[device.name].weights
         return Expanded(
-            digest, domain, description(device), classes, labels, seed, weights, labels_of(device)
+            digest,
+            domain,
+            description(device),
+            classes,
+            labels,
+            seed,
+            weights,
+            labels_of(device),
+            sensors(device),
         )
 
     def as_joined(fleet: Fleet) -> Fleet:
         sources = []
         for device in fleet.sources:
             if device.round is not None:
-                device = replace(device, architecture=results[device.name].architecture)
+                result = results[device.name]
+                device = replace(device, architecture=result.architecture, sensors=result.sensors)
             if device.architecture is not None:
                 sources.append(device)
         return replace(fleet, sources=tuple(sources))
@@ -328,11 +351,13 @@ def run_alone(plan: Plan) -> RunRecord:
                 precision=scenario.transfer.weights,
                 seed=scenario.seed,
                 labels=labels_of(target),
+                sensors=sensors(target),
             )
             tasks[target.name] = task_and_examination(joining, dataset.load(target.domain))
             targets[target.name] = Target(plan.method.load()(tasks[target.name][0], plan.options))
             precision = scenario.transfer.weights
-            sizes[target.name] = sum(host.model_bytes(record_of(it), precision) for it in fleet.sources)
+            eligible = [it for it in fleet.sources if not fleet.lacking(it)]
+            sizes[target.name] = sum(host.model_bytes(record_of(it), precision) for it in eligible)
             task, examination = tasks[target.name]
             known = {it.name: host.knowledge(record_of(it)) for it in fleet.sources}
             hindsight[target.name] = Hindsight(
@@ -341,7 +366,9 @@ def run_alone(plan: Plan) -> RunRecord:
             )
         answers = {name: partial(answer, device) for name, device in sources.items()}
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
-        worlds.append(drive(Conductor(devices, list(targets), LocalTransport(answers, targets))))
+        nodes, limit = LocalTransport(answers, targets), scenario.transfer.max_in_flight
+        conductor = Conductor(devices, list(targets), nodes, seed=scenario.seed, max_in_flight=limit)
+        worlds.append(drive(conductor))
         results |= {name: observe(targets[name].fitted, tasks[name][1]) for name in targets}
     fresh = trained.cache_info().currsize
     return RunRecord(tuple(joined), tuple(worlds), results, hindsight, sizes, fresh, 0)

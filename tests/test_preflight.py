@@ -154,14 +154,13 @@ class TestNamedArchitectures:
 class TestNotes:
     """What a user should know before trusting the figures."""
 
-    def test_loss_is_warned_about_once_for_each_link_that_has_any(self, planned) -> None:
-        [note] = planned("sources.links=[lte, wifi]", "target.link=lte").notes
-        assert note == ("packet loss is not simulated yet; times and wire bytes are too low for: lte (0.2%)")
+    def test_a_loss_that_the_model_was_checked_for_is_no_news(self, planned) -> None:
+        assert planned("links={bad: {like: wifi, loss: 2 %}}", "sources.links=[lte, bad]").notes == ()
 
-    def test_links_come_in_order_with_their_loss(self, planned) -> None:
-        own = "links={far: {like: wifi, loss: 12.5 %}, bad: {like: wifi, loss: 3 %}}"
-        [note] = planned(own, "sources.links=[far, bad]").notes
-        assert note.endswith("bad (3.0%), far (12.5%)")
+    def test_links_with_more_of_it_come_in_order_with_their_loss(self, planned) -> None:
+        own = "links={far: {like: wifi, loss: 12.5 %}, bad: {like: wifi, loss: 8 %}}"
+        [note] = planned(own, "sources.links=[far, bad]", "target.link=far").notes
+        assert note == "more loss than 2% makes real TCP slower than it is simulated: bad (8.0%), far (12.5%)"
 
     def test_without_loss_there_is_none(self, planned) -> None:
         assert planned().notes == ()

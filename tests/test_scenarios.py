@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 
 from benchmarks.studies import person
 from benchmarks.study_pages import comment_of
+from hat_sim.data.packaged.catalogue import HAPT
 from hat_sim.forecast import forecast
 from hat_sim.forecast.costs import Range
 from hat_sim.preflight import Plan, load_checked, prepare
+from hat_sim.preflight.sensors import with_sensors
+from hat_sim.scenario.fleet import build_fleets
 from hat_sim.sweep.axes import axes_of
 from hat_sim.sweep.grid import sweep_problems
 
@@ -28,7 +32,7 @@ WITHOUT_DOWNLOAD = (
     "rush_hour",
     "shared_fleet",
 )
-WITH_DOWNLOAD = ("digits", "hapt", "sentiment", "vowel", "watch")
+WITH_DOWNLOAD = ("digits", "hapt", "sensors", "sentiment", "vowel", "watch")
 SIGNATURES = (
     "attention-idle",
     "false-claim",
@@ -183,6 +187,13 @@ def test_watch_leaves_out_the_other_wrist_of_its_target():
     scenario = load_checked(FOLDER / "watch.yaml").scenario
     assert scenario.target.domain == ("subject-1-left",)
     assert not any(domain.startswith("subject-1-") for domain in scenario.sources.domains)
+
+
+def test_sensors_has_an_eligible_source_for_its_target_and_others_that_are_not():
+    document = load_checked(FOLDER / "sensors.yaml")
+    [fleet] = with_sensors(build_fleets(document.scenario, HAPT.domains), HAPT.sensors)
+    assert Counter(it.sensors for it in fleet.sources if not fleet.lacking(it)) == {("accelerometer",): 12}
+    assert Counter(map(fleet.lacking, fleet.sources)) == {(): 12, ("gyroscope",): 17}
 
 
 @pytest.mark.slow

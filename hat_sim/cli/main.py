@@ -15,7 +15,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hat_sim.cli import compare, data, diagnose, plan, profiles, report, run, schema, sweep, traffic, validate
+from hat_sim.cli import (
+    compare,
+    data,
+    diagnose,
+    network,
+    plan,
+    profiles,
+    report,
+    run,
+    schema,
+    sweep,
+    traffic,
+    validate,
+)
 from hat_sim.errors import LostProcessError, RemoteError, UserError, told
 
 EXIT_OTHER = 1
@@ -57,6 +70,7 @@ app.command("plan")(plan.plan)
 app.command("traffic")(traffic.traffic)
 app.command("report")(report.report)
 app.command("diagnose")(diagnose.diagnose)
+app.command("network")(network.network)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("profiles")(profiles.profiles)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hat_sim.simulation.diagnosis import Finding, sentences
+from hat_sim.simulation.eligibility import told
 from hat_sim.simulation.run_folder import REPORT
 
 MOST_TARGETS = 30
@@ -23,7 +24,8 @@ def print_summary(console: Console, result: dict[str, Any], folder: Path) -> Non
     if "rounds" in result:
         console.print(_rounds(result))
     console.print(_costs(result))
-    for note in sorted({note for target in result["targets"] for note in target["notes"]}):
+    notes = sorted({note for target in result["targets"] for note in target["notes"]})
+    for note in (*told(result["targets"]), *notes):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
     if "diagnosis" in result:
         found = [Finding(**it) for it in result["diagnosis"]]

@@ -1,22 +1,25 @@
 """What hangs on a choice that nobody can know yet: the extremes of it, and how long the chosen may take.
 
 Bytes, work and joules add up over the chosen sources, so the sources that have least and most of each give
-the least and the most. Times do not: transfers share the target's link.
+the least and the most; what a link loses of a frame, too, is the same whoever else is chosen. Times do not
+add up: transfers share the target's link. Over links that lose packets their bounds are approximate, since
+what a loss costs hangs on what else is under way.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
 
 from hat_sim.forecast.costs import Range
 from hat_sim.forecast.stand_in import StandIn, parcel_of
 from hat_sim.methods.outline import Choice
 from hat_sim.network.access import Path
-from hat_sim.network.flows import FlowNetwork
-from hat_sim.network.tcp import LENGTH_PREFIX, WireBytes, wire_bytes
+from hat_sim.network.flows import Delivery, FlowNetwork
+from hat_sim.network.tcp import LENGTH_PREFIX, WireBytes
 from hat_sim.protocol.ledger import LedgerRow
 from hat_sim.scenario.fleet import Device
 from hat_sim.simulation.conductor import access_link
@@ -30,9 +33,9 @@ ROUNDING_NS = 1000
 class Transfer:
     """How long it takes to have something of a source, in nanoseconds.
 
-    `alone_ns` is the whole of it if nobody else is asked, and `together_ns` if all that are chosen are like
-    it, so that the target's link is shared evenly from beginning to end. Of the latter `reply_ns` is the
-    reply without the fixed delays at both ends, which are at least `fixed_ns` long.
+    `alone_ns` is the whole of it if nobody else is asked. All that are chosen may be like it, so that the
+    target's link is shared evenly from beginning to end: then `together_ns` at most is the whole, and
+    `reply_ns` at least the replies without the fixed delays at both ends, which are at least `fixed_ns` long.
     """
 
     alone_ns: int
@@ -43,12 +46,13 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Option:
-    """What choosing a source adds: bytes of its reply, work of the target, joules of all radios, and of all.
+    """What choosing a source adds: bytes of its reply, all on the wire, work, joules of radios, and of all.
 
-    `transfer` is None where nothing is asked of it.
+    `work` is the target's. `transfer` is None where nothing is asked of it.
     """
 
     reply_bytes: int
+    wire_bytes: int
     work: int
     radio_j: float
     joules: float
@@ -70,7 +74,7 @@ class Choosing:
     def extremes(self) -> tuple[tuple[str, ...], ...]:
         """Sets of sources that have least or most of anything that adds up; those of most bytes first."""
         found: dict[tuple[str, ...], None] = {}
-        for figure in ("reply_bytes", "work", "radio_j", "joules"):
+        for figure in ("reply_bytes", "wire_bytes", "work", "radio_j", "joules"):
             order = sorted(self.options, key=lambda name: getattr(self.options[name], figure))
             for chosen in (order[-self.count :], order[: self.count]):
                 found[tuple(sorted(chosen))] = None
@@ -98,12 +102,18 @@ def choosing(
     devices: Mapping[str, Device],
     sources: Mapping[str, StandIn],
     ledger: Sequence[LedgerRow],
+    *,
+    seed: int = 0,
+    max_in_flight: int | None = None,
 ) -> Choosing:
-    """A choice in the world of which `ledger` is a rehearsal; the target is alone in it."""
+    """A choice in the world of which `ledger` is a rehearsal; the target is alone in it.
+
+    `seed` and `max_in_flight` are those of the world's conductor.
+    """
     chosen = min(choice.count, len(choice.work))
     if choice.request is None:
         works = {name: (work, _compute_j(target, work)) for name, work in choice.work.items()}
-        return Choosing({name: Option(0, work, 0.0, j, None) for name, (work, j) in works.items()}, chosen)
+        return Choosing({name: Option(0, 0, work, 0.0, j, None) for name, (work, j) in works.items()}, chosen)
     request = parcel_of(choice.request).length
     start_ns = min(row.sent_ns for row in ledger if row.phase == "transfer")
     before: defaultdict[str, list[LedgerRow]] = defaultdict(list)
@@ -113,16 +123,21 @@ def choosing(
     options = {}
     for name, work in choice.work.items():
         source, reply = devices[name], sources[name].answer(choice.request).parcel.length
-        exchange = Exchange(target, source, before[name], request, reply, start_ns)
-        radio_j = _radio_j(target, source, request, reply)
+        exchange = Exchange(target, source, before[name], request, reply, start_ns, seed)
+        wires = exchange.wires()
+        radio_j = _radio_j(target, source, *wires)
         joules = radio_j + _compute_j(target, work)
-        options[name] = Option(reply, work, radio_j, joules, exchange.transfer(chosen))
+        transfer = exchange.transfer(chosen, min(chosen, max_in_flight or chosen))
+        options[name] = Option(reply, sum(it.total for it in wires), work, radio_j, joules, transfer)
     return Choosing(options, chosen)
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request to a source and its reply, of so many bytes; `before` is what the two have sent so far."""
+    """A request to a source and its reply, of so many bytes; `before` is what the two have sent so far.
+
+    `seed` is that of the losses.
+    """
 
     target: Device
     source: Device
@@ -130,20 +145,44 @@ class Exchange:
     request_bytes: int
     reply_bytes: int
     start_ns: int
+    seed: int
 
-    def transfer(self, chosen: int) -> Transfer:
-        """How long it takes, alone and among so many that are like it."""
-        first_ns, alone_ns = self._lasts(1)
-        asked_ns, together_ns = self._lasts(chosen)
+    def transfer(self, chosen: int, abreast: int) -> Transfer:
+        """How long it takes, alone and as one of so many chosen that are like it.
+
+        Only so many are asked `abreast`; by the time of the later ones, windows may have started over.
+        """
         path = Path.between(access_link(self.source), access_link(self.target))
+        first_ns, alone_ns = self._lasts(self._alone)
+        asked_ns, together_ns = self._lasts(self._played(abreast))
         last_ns = path.tail_ns(self.reply_bytes + LENGTH_PREFIX)
-        return Transfer(alone_ns, together_ns, together_ns - asked_ns - last_ns, (first_ns, last_ns))
+        reply_ns = together_ns - asked_ns - last_ns
+        if abreast < chosen:
+            rested = replace(self, start_ns=self.start_ns + path.rto_ns)
+            together_ns = -(-chosen // abreast) * max(together_ns, rested._lasts(rested._played(abreast))[1])
+        return Transfer(alone_ns, together_ns, reply_ns, (first_ns, last_ns))
 
-    def _lasts(self, copies: int) -> tuple[int, int]:
-        """Nanoseconds until the last of so many copies of the source has its request, and has replied."""
-        target, names = self.target.name, [f"{self.source.name}/{copy}" for copy in range(copies)]
+    def wires(self) -> tuple[WireBytes, WireBytes]:
+        """What the request and the reply cost on the wire, whoever else is asked."""
+        request, reply = self._alone
+        return request.wire, reply.wire
+
+    @cached_property
+    def _alone(self) -> Sequence[Delivery]:
+        return self._played(1)
+
+    def _lasts(self, played: Sequence[Delivery]) -> tuple[int, int]:
+        """Nanoseconds until the last request has arrived, and the last reply."""
+        requests, replies = played[: len(played) // 2], played[len(played) // 2 :]
+        asked_ns, end_ns = (max(it.arrived_ns for it in them) for them in (requests, replies))
+        return asked_ns - self.start_ns, end_ns - self.start_ns
+
+    def _played(self, copies: int) -> list[Delivery]:
+        """All requests, then all replies, of the source and of copies of it, so many in all."""
+        target, source = self.target.name, self.source.name
+        names = [source, *(f"{source}/{copy}" for copy in range(1, copies))]
         links = {target: access_link(self.target)} | dict.fromkeys(names, access_link(self.source))
-        network, flows = FlowNetwork(links), count()
+        network, flows = FlowNetwork(links, self.seed), count()
         for row in self.before:
             network.advance(row.sent_ns)
             for name in names:
@@ -153,25 +192,23 @@ class Exchange:
         asked = {next(flows): name for name in names}
         for flow, name in asked.items():
             network.send(flow, target, name, self.request_bytes, self.start_ns)
-        asked_ns = end_ns = self.start_ns
+        requests: list[Delivery] = []
+        replies: list[Delivery] = []
         while (now_ns := network.next_event()) is not None:
             for delivery in network.advance(now_ns):
-                end_ns = now_ns
                 if delivery.flow_id in asked:
-                    asked_ns = now_ns
+                    requests.append(delivery)
                     network.send(next(flows), asked[delivery.flow_id], target, self.reply_bytes, now_ns)
-        return asked_ns - self.start_ns, end_ns - self.start_ns
+                elif delivery.flow_id > max(asked):
+                    replies.append(delivery)
+        return [*requests, *replies]
 
 
-def _radio_j(target: Device, source: Device, request_bytes: int, reply_bytes: int) -> float:
+def _radio_j(target: Device, source: Device, request: WireBytes, reply: WireBytes) -> float:
     meter = EnergyMeter()
-    meter.carried(target, source, _on_the_wire(request_bytes))
-    meter.carried(source, target, _on_the_wire(reply_bytes))
+    meter.carried(target, source, request)
+    meter.carried(source, target, reply)
     return sum(meter.radio_j.values())
-
-
-def _on_the_wire(payload_bytes: int) -> WireBytes:
-    return wire_bytes(payload_bytes + LENGTH_PREFIX, opens=False)
 
 
 def _compute_j(target: Device, work: int) -> float:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from hat_sim.forecast.costs import Bottleneck, Costs, Range
-from hat_sim.forecast.forecast import Forecast, TargetForecast
-from hat_sim.preflight import Facts, Fitting, Plan
+from hat_sim.forecast.forecast import ASKING, Forecast, TargetForecast
+from hat_sim.network.access import Path
+from hat_sim.preflight import Fitting, Plan, facts_of
 from hat_sim.protocol.effects import PHASES
+from hat_sim.quantities import listed
 from hat_sim.scenario.fleet import Device
 from hat_sim.simulation.clock import NS_PER_S
+from hat_sim.simulation.conductor import access_link
 from hat_sim.simulation.result import rounded_floats
 
 SCHEMA = 1
@@ -51,7 +54,7 @@ def content_of(forecast: Forecast) -> dict[str, Any]:
             "radio": _pair(Range.total(it.costs.radio_j for it in targets)),
         },
         "memory": _memory(plan, targets),
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *_rough(targets)],
     }
     rounded: dict[str, Any] = rounded_floats(content)
     return rounded
@@ -119,15 +122,29 @@ def _slowest(of: Sequence[Costs]) -> tuple[Range, dict[str, Range]]:
     return total, {phase: Range.around(costs.time_ns[phase] for costs in able) for phase in PHASES}
 
 
+def _rough(targets: Iterable[TargetForecast]) -> Iterator[str]:
+    """Where losses leave the bounds of times approximate."""
+    lossy: set[str] = set()
+    for it in targets:
+        if not all(it.costs.time_ns[phase].certain for phase in ASKING):
+            own = access_link(it.fleet.target)
+            for source in it.fleet.sources:
+                if Path.between(access_link(source), own).is_lossy:
+                    lossy |= {link.name for link in (source.link, it.fleet.target.link) if link.loss > 0}
+    if lossy:
+        yield (
+            f"packets are lost over {listed(sorted(lossy))}, and how long that takes hangs on what else is "
+            "under way: ranges of times are approximate"
+        )
+
+
 def _memory(plan: Plan, targets: Sequence[TargetForecast]) -> list[dict[str, Any]]:
     """What training its model takes of each device, and what it has."""
-    dataset = plan.dataset
-    facts = Facts(tuple(dataset.shape), tuple(dataset.classes), tuple(dataset.domains))
-    fitting = Fitting(plan.scenario, facts)
-    devices: dict[tuple[str, str], Device] = {}
+    fitting = Fitting(plan.scenario, facts_of(plan.dataset))
+    devices: dict[tuple[object, ...], Device] = {}
     for it in targets:
         for device in (it.fleet.target, *it.fleet.sources):
-            devices.setdefault((device.name, device.architecture), device)
+            devices.setdefault((device.name, device.architecture, device.sensors), device)
     learning = {it.fleet.target.name for it in targets}
     return [
         {
@@ -135,7 +152,7 @@ def _memory(plan: Plan, targets: Sequence[TargetForecast]) -> list[dict[str, Any
             "profile": device.profile.name,
             "role": "target" if device.name in learning else "source",
             "architecture": device.architecture,
-            "needs_bytes": fitting.memory(device.architecture, device.name in learning),
+            "needs_bytes": fitting.memory(device, device.name in learning),
             "has_bytes": device.profile.memory,
         }
         for device in devices.values()

@@ -14,12 +14,14 @@ from hat_sim.forecast.choices import choosing
 from hat_sim.forecast.costs import Costs, Range, around, costs_of
 from hat_sim.forecast.rehearsal import Chooser, Understudy, first, rehearse
 from hat_sim.forecast.stand_in import StandIn
-from hat_sim.methods.base import Task
+from hat_sim.methods.base import Left, Task
 from hat_sim.methods.outline import Choice
 from hat_sim.preflight import Plan
+from hat_sim.quantities import listed
 from hat_sim.scenario.fleet import Device, Fleet
+from hat_sim.sensors import names_of
 from hat_sim.simulation.record import WorldRecord
-from nodes.casting import as_joined, joining_of, labels_of
+from nodes.casting import as_joined, joining_of, labels_of, sensors_of
 from nodes.joining import task_and_examination
 
 ASKING = ("coarse", "fine", "transfer")
@@ -58,8 +60,9 @@ class _Rehearsals:
             hint = "`hat-sim run` needs none; docs/methods.md says how a method of one's own gets one"
             raise UserError(Problem(f'there is no plan of "{name}": it has no outline', "method.name", hint))
         self._plan = plan
+        self._limit = plan.scenario.transfer.max_in_flight
         self._outline = outline
-        self._left: dict[str, str | None] = {}
+        self._left: dict[str, Left | None] = {}
         self._load = cache(plan.dataset.load)
         self._known: dict[object, StandIn] = {}
         self._tasks: dict[str, Task] = {}
@@ -72,7 +75,8 @@ class _Rehearsals:
             costs = self._shared(fleets) if self._plan.scenario.target.shared_fleet else {}
             for fleet in fleets:
                 name = fleet.target.name
-                sizes = (self._stand_in(device).model_bytes(precision) for device in fleet.sources)
+                eligible = (device for device in fleet.sources if not fleet.lacking(device))
+                sizes = (self._stand_in(device).model_bytes(precision) for device in eligible)
                 yield TargetForecast(fleet, costs.get(name) or self._alone(fleet), sum(sizes))
 
     def _alone(self, fleet: Fleet) -> Costs:
@@ -80,10 +84,18 @@ class _Rehearsals:
         name, devices = fleet.target.name, _devices([fleet])
         record, understudies = self._rehearsed([fleet], first)
         choice = understudies[name].choice
-        if choice is None or choice.is_settled:
+        if choice is None or self._is_settled(choice):
             return costs_of(record, name, devices)
         sources = {device.name: self._stand_in(device) for device in fleet.sources}
-        it = choosing(choice, fleet.target, devices, sources, record.ledger)
+        it = choosing(
+            choice,
+            fleet.target,
+            devices,
+            sources,
+            record.ledger,
+            seed=self._plan.scenario.seed,
+            max_in_flight=self._limit,
+        )
         if it.is_free:
             return costs_of(record, name, devices)
         records = [self._rehearsed([fleet], partial(_these, chosen))[0] for chosen in it.extremes()]
@@ -100,11 +112,12 @@ class _Rehearsals:
         nobody is faster than alone, nor slower than if all the others' questions were answered first.
         """
         record, understudies = self._rehearsed(fleets, first)
-        if all(it.choice is None or it.choice.is_settled for it in understudies.values()):
+        choices = [it.choice for it in understudies.values() if it.choice is not None]
+        if all(map(self._is_settled, choices)):
             devices = _devices(fleets)
             return {name: costs_of(record, name, devices) for name in understudies}
         alone = {fleet.target.name: self._alone(fleet) for fleet in fleets}
-        asks = any(it.choice is not None and it.choice.request is not None for it in understudies.values())
+        asks = any(choice.request is not None for choice in choices)
         joules = [Range.total(it.compute_j for it in alone.values()).mapped(lambda j: j / len(alone))]
         joules += [Range.total(it.radio_j for it in alone.values()).mapped(lambda j: j / len(alone))]
         return {
@@ -127,17 +140,25 @@ class _Rehearsals:
         }
         devices = _devices(fleets)
         sources = {name: self._stand_in(it) for name, it in devices.items() if name not in targets}
-        record = rehearse(list(devices.values()), targets, sources)
+        record = rehearse(
+            list(devices.values()), targets, sources, seed=self._plan.scenario.seed, max_in_flight=self._limit
+        )
         for name, it in targets.items():
             self._left[name] = self._serves(it.left)
         return record, targets
 
-    def _serves(self, left: tuple[str, ...]) -> str | None:
-        """The architecture with which a target serves in later rounds."""
+    def _is_settled(self, choice: Choice) -> bool:
+        """Whether nothing is open: all are chosen, and asked at once, so that their order does not matter."""
+        at_once = choice.request is None or self._limit is None or self._limit >= len(choice.work)
+        return choice.is_settled and at_once
+
+    def _serves(self, left: tuple[Left, ...]) -> Left | None:
+        """With what a target serves in later rounds."""
         rounds = self._plan.scenario.rounds
         if len(left) > 1 and rounds is not None and rounds.serve and len(rounds.domains) > 1:
-            what = f"what a target serves with in later rounds is open before the run: {' or '.join(left)}"
-            raise UserError(Problem(what, "rounds.serve", "false, or sources of one architecture"))
+            models = " or ".join(map(_told, left))
+            what = f"what a target serves with in later rounds is open before the run: {models}"
+            raise UserError(Problem(what, "rounds.serve", "false, or sources of models that are alike"))
         return left[0] if left else None
 
     def _task(self, fleet: Fleet) -> Task:
@@ -152,13 +173,14 @@ class _Rehearsals:
 
         It is one and the same for devices that differ in name, profile and link alone.
         """
-        key = (device.domain, device.architecture, device.classes, device.round is None)
+        key = (device.domain, device.architecture, device.classes, device.sensors, device.round is None)
         if key not in self._known:
             self._known[key] = self._stand_in_of(device)
         return self._known[key]
 
     def _stand_in_of(self, device: Device) -> StandIn:
-        scenario, domain = self._plan.scenario, self._load(device.domain)
+        scenario, sensors = self._plan.scenario, sensors_of(self._plan, device)
+        domain = self._load(device.domain).seen_by(sensors)
         labels = labels_of(self._plan, device)
         if device.round is None:
             held = known = split_source(domain, scenario.seed, labels).train
@@ -167,13 +189,17 @@ class _Rehearsals:
             held, known = np.concatenate([split.labelled, split.unlabelled]), split.labelled
         names = self._plan.dataset.classes
         classes = tuple(names[label] for label in np.unique(domain.y[known]).tolist())
-        return StandIn(device.architecture, classes, domain.x[held], len(known))
+        return StandIn(device.architecture, classes, domain.x[held], len(known), names_of(sensors))
 
 
 def _devices(fleets: Sequence[Fleet]) -> dict[str, Device]:
     """The devices of a world: the sources of all its fleets, each once, and its targets."""
     sources = {device.name: device for fleet in reversed(fleets) for device in fleet.sources}
     return sources | {fleet.target.name: fleet.target for fleet in fleets}
+
+
+def _told(left: Left) -> str:
+    return left.architecture if left.sensors is None else f"{left.architecture} over {listed(left.sensors)}"
 
 
 def _these(chosen: Sequence[str], choice: Choice) -> Sequence[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from hat_sim.errors import InternalError
 from hat_sim.forecast.stand_in import StandIn, parcel_of
+from hat_sim.methods.base import Left
 from hat_sim.methods.outline import Choice, Outline
 from hat_sim.protocol.effects import Ask, Compute, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
@@ -34,7 +35,7 @@ class Understudy:
         self._choose = choose
         self._effect: Ask | Compute | None = None
         self.choice: Choice | None = None
-        self.left: tuple[str, ...] = ()
+        self.left: tuple[Left, ...] = ()
 
     def resume(self, parcels: Mapping[str, Parcel]) -> Step:
         """The next step, after these parcels have answered."""
@@ -73,10 +74,19 @@ class Understudy:
 
 
 def rehearse(
-    devices: Sequence[Device], targets: Mapping[str, Understudy], sources: Mapping[str, StandIn]
+    devices: Sequence[Device],
+    targets: Mapping[str, Understudy],
+    sources: Mapping[str, StandIn],
+    *,
+    seed: int = 0,
+    max_in_flight: int | None = None,
 ) -> WorldRecord:
-    """What happens in a world of these devices, of which `targets` join and `sources` answer."""
-    conductor = Conductor(devices, list(targets), _Transport(targets, sources))
+    """What happens in a world of these devices, of which `targets` join and `sources` answer.
+
+    `seed` and `max_in_flight` are the conductor's.
+    """
+    transport = _Transport(targets, sources)
+    conductor = Conductor(devices, list(targets), transport, seed=seed, max_in_flight=max_in_flight)
     run, result = conductor.run(), None
     while True:
         try:

@@ -41,6 +41,7 @@ from hat_sim.protocol.messages import (
 )
 from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.protocol.weights import pack
+from hat_sim.quantities import listed
 
 ACCURACY = 0.0
 """Stands for a claimed accuracy, whose eight bytes are as many whatever it is."""
@@ -50,13 +51,15 @@ ACCURACY = 0.0
 class StandIn:
     """A source that knows the classes `known` and holds samples `x` (samples, *shape); see `nodes.source`.
 
-    The first `labelled` of the samples have labels.
+    The first `labelled` of the samples have labels; `sensors` are those whose channels `x` has, None where
+    nobody of the fleet lacks any.
     """
 
     architecture: str
     known: tuple[str, ...]
     x: NDArray[np.float32]
     labelled: int
+    sensors: tuple[str, ...] | None = None
     _answers: dict[Message, Answer] = field(default_factory=dict)
 
     @cached_property
@@ -79,17 +82,26 @@ class StandIn:
     def _answer(self, request: Message) -> Answer:
         classes = getattr(request, "classes", self.known)
         shared = tuple(name for name in self.known if name in classes)
-        if not shared:
-            fault, detail = Fault.NOT_ELIGIBLE, "the task shares no class with this source"
-            return Answer(parcel_of(ErrorReply.of(fault, detail)), refused=fault)
+        refusal = self._refusal(request, shared)
+        if refusal is not None:
+            fault = Fault.NOT_ELIGIBLE
+            return Answer(parcel_of(ErrorReply.of(fault, refusal)), refused=fault)
         message, flop = self._serve(request, shared)
         return Answer(parcel_of(message), flop)
+
+    def _refusal(self, request: Message, shared: tuple[str, ...]) -> str | None:
+        """Why it cannot answer; None where it can."""
+        if isinstance(request, Join) and request.sensors is not None:
+            lacking = [name for name in self.sensors or () if name not in request.sensors]
+            if lacking:
+                return f"the model reads {listed(lacking)}, which the target lacks"
+        return None if shared else "the task shares no class with this source"
 
     def _serve(self, request: Message, shared: tuple[str, ...]) -> tuple[Message, int]:
         of, samples = self.description, len(self.x)
         match request:
             case Join():
-                return Welcome(architecture=of.name, classes=shared), 0
+                return Welcome(architecture=of.name, classes=shared, sensors=self.sensors), 0
             case SummaryRequest():
                 return self._summary, statistics_flop(samples, of.shape)
             case CentroidRequest(width=width):
@@ -107,6 +119,7 @@ class StandIn:
                     classes=shared,
                     centroids=_zeros((len(shared), of.width)),
                     accuracy=ACCURACY,
+                    sensors=self.sensors,
                 )
                 return encoder, samples * of.encode_flop()
             case ModelRequest(part=part, precision=precision):
@@ -117,6 +130,7 @@ class StandIn:
                     classes=self.known,
                     weights=_weights(shapes, precision),
                     accuracy=ACCURACY,
+                    sensors=self.sensors,
                 )
                 return transfer, 0
             case PredictRequest(samples=sent):

@@ -15,6 +15,7 @@ from hat_sim.learning.models import Classifier, Standardise, build, load_weights
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.weights import pack, unpack
+from hat_sim.sensors import Places, shape_taken
 
 NEVER = -1e4
 """The logit of a class that a source does not know."""
@@ -39,12 +40,17 @@ def descriptions(models: Sequence[SourceModel]) -> tuple[Description, ...]:
     return tuple(source.model.description for source in models)
 
 
-def description_of(architecture: str, shape: tuple[int, ...], classes: int) -> Description:
-    """The architecture that a frame names; ProtocolError where it is unknown or reads other inputs."""
+def description_of(
+    architecture: str, shape: tuple[int, ...], classes: int, reads: Places | None = None
+) -> Description:
+    """The architecture that a frame names, over those channels of samples of `shape` that it reads.
+
+    ProtocolError where it is unknown or reads other inputs.
+    """
     if architecture not in ARCHITECTURES:
         raise ProtocolError(Fault.FIELD, f"no architecture is called {architecture[:40]!r}")
     try:
-        return describe(architecture, shape, classes)
+        return describe(architecture, shape_taken(shape, reads), classes)
     except ValueError as error:
         raise ProtocolError(Fault.SHAPE, str(error)) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Literal
 
@@ -22,18 +22,40 @@ from hat_sim.protocol.messages import (
 )
 from hat_sim.protocol.weights import pack
 from hat_sim.seeding import derive_seed
+from hat_sim.sensors import Places, taken
+
+Reads = Mapping[str, Places | None]
+"""Which of the target's channels the model of each source reads; None for all of them."""
 
 
 def welcomes(task: Task) -> Protocol[dict[str, Welcome]]:
-    """Announce the task to every source of the roster; what those say that can serve it."""
-    request = Join(input_shape=task.description.shape, classes=task.classes)
+    """Announce the task to every source of the roster; what those say that can serve it.
+
+    One that reads a sensor which the target lacks is none of them.
+    """
+    request = Join(input_shape=task.description.shape, classes=task.classes, sensors=task.sensor_names)
     replies: Replies = yield Ask("coarse", dict.fromkeys(task.sources, request))
-    return replies.of(Welcome)
+
+    def checked(_: str, welcome: Welcome) -> Welcome:
+        task.places(welcome.sensors)
+        return welcome
+
+    return replies.made(Welcome, checked)
 
 
 def join(task: Task) -> Protocol[tuple[str, ...]]:
     """The same; the names of those that can serve the task."""
     return tuple((yield from welcomes(task)))
+
+
+def join_reading(task: Task) -> Protocol[Reads]:
+    """The same, with what the model of each of them reads."""
+    return reads_of(task, (yield from welcomes(task)))
+
+
+def reads_of(task: Task, welcome: Mapping[str, Welcome]) -> Reads:
+    """What the models of sources read that have said so."""
+    return {name: task.places(it.sensors) for name, it in welcome.items()}
 
 
 def centroid_request(task: Task, width: int) -> CentroidRequest:
@@ -61,11 +83,15 @@ def model_request(task: Task, part: Literal["model", "head"]) -> ModelRequest:
     return ModelRequest(part=part, precision=task.precision)
 
 
-def predict_requests(task: Task) -> Iterator[tuple[int, PredictRequest]]:
-    """For what a model says of all samples, in parts of half of what a source reads at once.
+def predict_requests(task: Task, reads: Reads) -> Iterator[tuple[int, dict[str, PredictRequest]]]:
+    """For what models say of all samples, in parts of half of what a source reads at once.
 
-    Each part with its number of samples.
+    Each part with its number of samples; each source is sent the channels that it reads.
     """
     samples = task.samples
     for part in np.array_split(samples, ceil(2 * samples.nbytes / REQUEST_LIMIT)):
-        yield len(part), PredictRequest(classes=task.classes, samples=pack([part], task.precision))
+        requests = {
+            places: PredictRequest(classes=task.classes, samples=pack([taken(part, places)], task.precision))
+            for places in set(reads.values())
+        }
+        yield len(part), {name: requests[places] for name, places in reads.items()}

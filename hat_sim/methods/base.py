@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import StudentRecipe
-from hat_sim.protocol.messages import Precision
+from hat_sim.protocol.messages import Precision, sensor_places
+from hat_sim.sensors import Places
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,11 +21,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Left:
+    """The model that a method leaves on a target: its architecture, and the sensors that it reads.
+
+    None where all devices carry the same.
+    """
+
+    architecture: str
+    sensors: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
 class Task:
     """All that a method may look at: what the target knows when it joins, and the roster of sources.
 
     `labelled_x` is (labelled, *shape) with `labelled_y` (labelled,), `unlabelled_x` (unlabelled, *shape).
-    No test sample is here.
+    No test sample is here. Where devices of the fleet carry different sensors, `sensors` are the target's,
+    each with its places among the channels of a sample.
     """
 
     description: Description
@@ -35,6 +49,7 @@ class Task:
     recipe: StudentRecipe
     precision: Precision
     seed: int
+    sensors: Mapping[str, Places] | None = None
 
     @property
     def samples(self) -> NDArray[np.float32]:
@@ -49,6 +64,17 @@ class Task:
         from hat_sim.learning.student import Pool
 
         return Pool(torch.from_numpy(self.samples), torch.from_numpy(np.array(self.labelled_y)))
+
+    @property
+    def sensor_names(self) -> tuple[str, ...] | None:
+        return None if self.sensors is None else tuple(self.sensors)
+
+    def places(self, names: Sequence[str] | None) -> Places | None:
+        """Which channels of a sample are those of the named sensors; None for all.
+
+        ProtocolError for a sensor that the target lacks.
+        """
+        return sensor_places(names, self.sensors)
 
     @property
     def own_classes(self) -> tuple[int, ...]:

@@ -17,11 +17,11 @@ from hat_sim.learning.source_model import (
     empty_model,
     fill,
 )
-from hat_sim.methods.asks import model_request, predict_requests
+from hat_sim.methods.asks import Reads, model_request, predict_requests
 from hat_sim.methods.base import Task
 from hat_sim.protocol.effects import Ask, Phase, Protocol, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
-from hat_sim.protocol.messages import ModelTransfer, Predictions, shaped
+from hat_sim.protocol.messages import EncoderTransfer, ModelTransfer, Predictions, shaped
 
 
 def fetch_models(
@@ -54,15 +54,16 @@ class Opinion:
         return Opinion(self.classes, torch.cat([self.logits, other.logits]))
 
 
-def fetch_opinions(task: Task, chosen: Sequence[str]) -> Protocol[dict[str, Opinion]]:
-    """What the chosen sources say of all the target's samples, which are sent to them; no model moves.
+def fetch_opinions(task: Task, reads: Reads) -> Protocol[dict[str, Opinion]]:
+    """What sources say of all the target's samples, which are sent to them; no model moves.
 
-    The samples go in parts, and a source that leaves one part unanswered is left out.
+    The samples go in parts, to each source with the channels that it reads, and a source that leaves one part
+    unanswered is left out.
     """
     heard: dict[str, Opinion] = {}
-    asked = tuple(chosen)
-    for rows, request in predict_requests(task):
-        replies: Replies = yield Ask("transfer", dict.fromkeys(asked, request))
+    asked = tuple(reads)
+    for rows, requests in predict_requests(task, reads):
+        replies: Replies = yield Ask("transfer", {name: requests[name] for name in asked})
         heard = opinions(task, replies, rows, heard)
         asked = tuple(heard)
     return heard
@@ -89,8 +90,15 @@ def receive(task: Task, replies: Replies, encoders: Mapping[str, Classifier]) ->
             model = encoders[name]
             fill(model.head, transfer.weights)
         else:
-            model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))
+            model = blank_model(task, transfer, len(classes))
             fill(model, transfer.weights)
         return SourceModel(name, model.eval(), classes, transfer.accuracy)
 
     return tuple(replies.made(ModelTransfer, model_of).values())
+
+
+def blank_model(task: Task, transfer: EncoderTransfer | ModelTransfer, outputs: int) -> Classifier:
+    """A model to be filled with what came: it reads its own channels of the target's samples."""
+    reads = task.places(transfer.sensors)
+    description = description_of(transfer.architecture, task.description.shape, outputs, reads)
+    return empty_model(description).reading(reads)

@@ -3,8 +3,8 @@
 An outline stands beside a method's protocol, takes the same task and options, and yields the same `Ask` and
 `Compute` in the same order, for answers that have the right kinds, names and shapes and numbers that mean
 nothing. Where the protocol chooses by such numbers, it yields a `Choice`, and is sent any of the possible
-ones. It returns the architectures of which the model may be that the method leaves, none for a model that is
-no classifier of the catalogue.
+ones. It returns all that the model may be which the method leaves, nothing for one that is no classifier of
+the catalogue.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hat_sim.learning.architectures import Description, describe
-from hat_sim.methods.base import Task
+from hat_sim.methods.base import Left, Task
 from hat_sim.protocol.effects import Ask, Compute, Phase, Replies
-from hat_sim.protocol.messages import Message, ModelTransfer
+from hat_sim.protocol.messages import EncoderTransfer, Message, ModelTransfer, Welcome
+from hat_sim.sensors import shape_taken
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,16 @@ class Choice:
         return len(self.work) <= self.count
 
 
-Outline = Generator[Ask | Compute | Choice, Any, tuple[str, ...]]
+Outline = Generator[Ask | Compute | Choice, Any, tuple[Left, ...]]
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a source before its model is here."""
+    """What is known of a source before its model is here; `sensors` are those that this reads."""
 
     description: Description
     classes: tuple[str, ...]
+    sensors: tuple[str, ...] | None
 
     def shares(self, task: Task) -> bool:
         """Whether it knows any labelled class."""
@@ -56,15 +58,20 @@ class Known:
         return set(self.classes) >= set(task.own_class_names)
 
 
-def known(task: Task, architecture: str, classes: tuple[str, ...]) -> Known:
-    """A source of this architecture that knows these classes."""
-    return Known(describe(architecture, task.description.shape, len(classes)), classes)
+def known(task: Task, told: Welcome | EncoderTransfer | ModelTransfer) -> Known:
+    """The source that has told this of itself."""
+    shape = shape_taken(task.description.shape, task.places(told.sensors))
+    return Known(describe(told.architecture, shape, len(told.classes)), told.classes, told.sensors)
 
 
 def received(task: Task, replies: Replies) -> dict[str, Known]:
     """The sources whose models, or heads, are in these replies."""
-    models = replies.of(ModelTransfer)
-    return {name: known(task, it.architecture, it.classes) for name, it in models.items()}
+    return {name: known(task, it) for name, it in replies.of(ModelTransfer).items()}
+
+
+def student(task: Task) -> tuple[Left]:
+    """What a method leaves that trains the student."""
+    return (Left(task.description.name, task.sensor_names),)
 
 
 def descriptions(sources: Iterable[Known]) -> tuple[Description, ...]:

@@ -43,6 +43,24 @@ class SharedLinks:
         self._links.append(Link(len(self._links), capacity))
         return self._links[-1]
 
+    def resize(self, link: Link, capacity: int, now_ns: int) -> None:
+        """Let a link have so many bit/s from now on."""
+        if capacity == link.capacity:
+            return
+        self._go_to(now_ns)
+        if link.star is not None:
+            link.star.spare += capacity - link.capacity
+        if len(link.demands) == 1:
+            (demand,) = link.demands
+            self._dirty[demand.beyond(link)] = None
+            if demand.star is not None:
+                star = demand.star
+                star.leave(demand)
+                link.capacity = capacity
+                star.join(demand)
+        link.capacity = capacity
+        self._dirty[link] = None
+
     def demand(self, up: Link, down: Link) -> Demand:
         """A new demand, at rest."""
         return Demand(next(self._count), up, down)

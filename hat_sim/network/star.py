@@ -54,7 +54,7 @@ class Star:
         moved, self._joined = self._joined, []
         while self._capped:
             cap, order, demand = self._capped[0]
-            if demand.star is self and demand.capped:
+            if demand.star is self and demand.capped and cap == -self._cap(demand):
                 if -cap * self.sharing <= self.spare:
                     break
                 demand.capped = False
@@ -65,7 +65,7 @@ class Star:
             heappop(self._capped)
         while self._open:
             cap, order, demand = self._open[0]
-            if demand.star is self and not demand.capped:
+            if demand.star is self and not demand.capped and cap == self._cap(demand):
                 if cap * self.sharing > self.spare:
                     break
                 demand.capped = True

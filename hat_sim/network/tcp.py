@@ -40,6 +40,10 @@ class WireBytes:
     def total(self) -> int:
         return self.forward + self.reverse
 
+    def expanded(self, factor: float) -> WireBytes:
+        """So many times the bytes, rounded."""
+        return WireBytes(round(self.forward * factor), round(self.reverse * factor))
+
 
 def segments(size: int) -> int:
     """How many segments carry a message of `size` bytes, its length prefix included."""
@@ -70,7 +74,8 @@ class SendWindow:
     """The congestion window of one direction of a connection, in segments.
 
     A round starts with a credit of `size` segments and lasts one RTT; a round that was used up is
-    followed by one of twice the size. No losses: a link that is full limits the flow by its share.
+    followed by one of twice the size. Nothing is lost (else: `hat_sim.network.loss`): a link that is full
+    limits the flow by its share.
     """
 
     size: int = INITIAL_WINDOW

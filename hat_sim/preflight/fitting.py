@@ -14,6 +14,7 @@ from hat_sim.preflight.facts import Facts
 from hat_sim.preflight.recipes import source_recipe, student_recipe
 from hat_sim.scenario.fleet import Device, Fleet
 from hat_sim.scenario.schema import Scenario
+from hat_sim.sensors import carried, channels_of, shape_taken
 
 
 class Fitting:
@@ -21,7 +22,7 @@ class Fitting:
 
     def __init__(self, scenario: Scenario, facts: Facts) -> None:
         self._scenario = scenario
-        self._shape = facts.shape
+        self._facts = facts
         self._classes = len(facts.classes)
         self._source = source_recipe(scenario)
         self._student = student_recipe(scenario)
@@ -43,9 +44,10 @@ class Fitting:
         yield from found
 
     def _problem(self, device: Device, path: str, is_target: bool) -> Iterator[Problem]:
-        known = fitting(self._shape)
+        shape = self._shape(device)
+        known = fitting(shape)
         if device.architecture == "auto":
-            if self._largest(device.profile.memory, device.profile.speed, is_target) is None:
+            if self._largest(shape, device.profile.memory, device.profile.speed, is_target) is None:
                 what = f"no architecture fits {units.SIZE.format(device.profile.memory)} of memory"
                 hint = "a device with more memory"
                 if is_target:
@@ -54,12 +56,12 @@ class Fitting:
                 yield Problem(f"{what} on a {device.profile.name}", path=path, hint=hint)
         elif device.architecture in ARCHITECTURES and device.architecture not in known:
             yield Problem(
-                f"{device.architecture} cannot read samples of shape {self._shape}",
+                f"{device.architecture} cannot read samples of shape {shape}",
                 path=path,
-                hint=f"for {RANK_NAMES[len(self._shape)]}: {', '.join(known)}",
+                hint=f"for {RANK_NAMES[len(shape)]}: {', '.join(known)}",
             )
         elif device.architecture in known:
-            needed = self.memory(device.architecture, is_target)
+            needed = self._memory(device.architecture, shape, is_target)
             if needed > device.profile.memory:
                 yield Problem(
                     f"training {device.architecture} needs {units.SIZE.format(needed)}, a "
@@ -71,26 +73,34 @@ class Fitting:
     def _resolve(self, device: Device, is_target: bool) -> Device:
         if device.architecture != "auto":
             return device
-        largest = self._largest(device.profile.memory, device.profile.speed, is_target)
+        shape = self._shape(device)
+        largest = self._largest(shape, device.profile.memory, device.profile.speed, is_target)
         if largest is None:
             raise InternalError(f"no architecture fits {device.name}, which was not reported")
         return dataclasses.replace(device, architecture=largest)
 
-    def memory(self, architecture: str, is_target: bool) -> int:
-        """Bytes at the peak of training this architecture, as a student or as a source."""
-        description = describe(architecture, self._shape, self._classes)
+    def memory(self, device: Device, is_target: bool) -> int:
+        """Bytes at the peak of training the device's architecture, as a student or as a source."""
+        return self._memory(device.architecture, self._shape(device), is_target)
+
+    def _shape(self, device: Device) -> tuple[int, ...]:
+        """What a sample of the device's looks like."""
+        return shape_taken(self._facts.shape, channels_of(carried(self._facts.sensors, device.sensors)))
+
+    def _memory(self, architecture: str, shape: tuple[int, ...], is_target: bool) -> int:
+        description = describe(architecture, shape, self._classes)
         if is_target:
             return student_memory(description, self._student)
         return source_memory(description, self._source)
 
-    def _largest_of(self, memory: int, speed: float, is_target: bool) -> str | None:
+    def _largest_of(self, shape: tuple[int, ...], memory: int, speed: float, is_target: bool) -> str | None:
         """The largest that fits the memory and, on the target, is trained within the time budget."""
         budget_s = self._scenario.target.time_budget / 1e9
 
         def fits(it: Description) -> bool:
-            if self.memory(it.name, is_target) > memory:
+            if self._memory(it.name, shape, is_target) > memory:
                 return False
             return not is_target or most_student_flop(it, self._student) <= budget_s * speed
 
-        largest = largest_that_fits(self._shape, self._classes, fits)
+        largest = largest_that_fits(shape, self._classes, fits)
         return None if largest is None else largest.name

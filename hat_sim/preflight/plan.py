@@ -13,11 +13,13 @@ from hat_sim.data.domain import Dataset
 from hat_sim.errors import Problem, UserError
 from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
 from hat_sim.methods.registry import Method, find_method
+from hat_sim.network.loss import KNOWN_LOSS
 from hat_sim.preflight.catalogue import fleet_problems
-from hat_sim.preflight.facts import Facts, spec_of
+from hat_sim.preflight.facts import facts_of, sensors_of, spec_of
 from hat_sim.preflight.fitting import Fitting
 from hat_sim.preflight.label_spaces import absent_classes, with_classes
 from hat_sim.preflight.recipes import source_recipe, student_recipe
+from hat_sim.preflight.sensors import with_sensors
 from hat_sim.scenario.fleet import Fleet, build_fleets, target_domains
 from hat_sim.scenario.load import ScenarioDocument
 from hat_sim.scenario.resolved import scenario_sha256
@@ -75,7 +77,7 @@ class Preparation:
 
     def _plan(self, scenario: Scenario) -> Plan:
         dataset = self._dataset(scenario.data)
-        facts = Facts(tuple(dataset.shape), tuple(dataset.classes), tuple(dataset.domains))
+        facts = facts_of(dataset)
         problems = [*fleet_problems(scenario, facts)]
         occurring = partial(self._occurring, scenario.data)
         if not problems:
@@ -89,7 +91,7 @@ class Preparation:
         fitting_of = Fitting(scenario, facts)
         fleets = tuple(
             with_classes(scenario, fitting_of.resolved(fleet), occurring)
-            for fleet in build_fleets(scenario, facts.domains)
+            for fleet in with_sensors(build_fleets(scenario, facts.domains), facts.sensors)
         )
         method = find_method(scenario.method.name)
         return Plan(
@@ -134,7 +136,7 @@ def _open(data: Data) -> Dataset:
             raise UserError(Problem(f"there is no folder {data.folder}", path="data.folder", hint=hint))
         return open_folder(data.folder)
     if data.generated is not None:
-        return open_generated(spec_of(data.generated))
+        return open_generated(spec_of(data.generated), sensors_of(data.generated))
     packaged = open_packaged(str(data.dataset))
     packaged.prepare()
     return packaged
@@ -142,12 +144,12 @@ def _open(data: Data) -> Dataset:
 
 def _notes(fleets: Iterable[Fleet]) -> Iterator[str]:
     """What a user should know before trusting the figures of a run."""
-    lossy = {
+    rough = {
         device.link.name: device.link.loss
         for fleet in fleets
         for device in (fleet.target, *fleet.sources)
-        if device.link.loss > 0
+        if device.link.loss > KNOWN_LOSS
     }
-    if lossy:
-        links = ", ".join(f"{name} ({loss:.1%})" for name, loss in sorted(lossy.items()))
-        yield f"packet loss is not simulated yet; times and wire bytes are too low for: {links}"
+    if rough:
+        links = ", ".join(f"{name} ({loss:.1%})" for name, loss in sorted(rough.items()))
+        yield f"more loss than {KNOWN_LOSS:.0%} makes real TCP slower than it is simulated: {links}"

@@ -29,6 +29,7 @@ Progress = Callable[[str], None]
 class Ask:
     """Send each device its request and wait until all have answered, or until the deadline.
 
+    How many requests are out at once is the scenario's to say (`transfer.max_in_flight`).
     `deadline_ns` counts from the sending; None waits for every answer.
     """
 

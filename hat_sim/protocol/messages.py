@@ -5,10 +5,14 @@ A target asks, a source answers: `Join` is answered by `Welcome`, `SummaryReques
 `ModelRequest` by `ModelTransfer`, `PredictRequest` by `Predictions`, and anything that cannot be answered by
 `ErrorReply`. A source keeps no state between requests, so each request carries whatever its answer depends
 on.
+
+Where devices of one fleet carry different sensors, `sensors` are the names of those whose channels the target
+has or a model reads, which are the same in all of the fleet; elsewhere it is None and not sent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
 from hat_sim.protocol.errors import Fault, ProtocolError
+from hat_sim.sensors import Places
 
 Array = InstanceOf[np.ndarray]
 Name = Annotated[str, Field(max_length=256)]
@@ -33,11 +38,12 @@ class Message(BaseModel):
 
 
 class Join(Message):
-    """The target announces its task: the shape of its inputs and the classes it must tell apart."""
+    """The target announces its task: the shape of its inputs, the classes it must tell apart, its sensors."""
 
     kind = "join"
     input_shape: Annotated[tuple[Size, ...], Field(min_length=1, max_length=4)]
     classes: Names
+    sensors: Names | None = None
 
 
 class Welcome(Message):
@@ -46,6 +52,7 @@ class Welcome(Message):
     kind = "welcome"
     architecture: Name
     classes: Names
+    sensors: Names | None = None
 
 
 class SummaryRequest(Message):
@@ -103,6 +110,7 @@ class EncoderTransfer(Message):
     classes: Names
     centroids: Array
     accuracy: Fraction
+    sensors: Names | None = None
 
 
 class ModelRequest(Message):
@@ -122,12 +130,14 @@ class ModelTransfer(Message):
     classes: Names
     weights: tuple[Array, ...]
     accuracy: Fraction
+    sensors: Names | None = None
 
 
 class PredictRequest(Message):
     """Asks what the source's model says of the target's own samples, which leave the target for it.
 
-    `samples` are (samples, *shape) as weights of some precision travel: int8 is followed by its scales.
+    `samples` are (samples, *shape), of the channels that the model reads, as weights of some precision
+    travel: int8 is followed by its scales.
     """
 
     kind = "predict_request"
@@ -181,6 +191,22 @@ def shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     if array.shape != shape or array.dtype.kind != "f":
         raise ProtocolError(Fault.SHAPE, f"{array.dtype} of shape {array.shape}, not floats of {shape}")
     return array
+
+
+def sensor_places(names: Sequence[str] | None, sensors: Mapping[str, Places] | None) -> Places | None:
+    """Which of a target's channels are those of the named sensors; None for all of them.
+
+    `sensors` are the target's. ProtocolError for one that it has not, and where there is none.
+    """
+    if names is None:
+        return None
+    if len(set(names)) < len(names):
+        raise ProtocolError(Fault.FIELD, "a sensor twice")
+    unknown = [name for name in names if name not in (sensors or {})]
+    if sensors is None or unknown or not names:
+        raise ProtocolError(Fault.FIELD, f"sensors that were not announced: {unknown[:5]}")
+    places = tuple(sorted(place for name in names for place in sensors[name]))
+    return None if len(names) == len(sensors) else places
 
 
 def same_message(left: Message, right: Message) -> bool:

@@ -20,6 +20,7 @@ from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile
 from hat_sim.scenario.nearest import suggestion
 from hat_sim.scenario.schema import Scenario, SourceDevice, SourceDistribution, source_count
 from hat_sim.seeding import derive_seed
+from hat_sim.sensors import AND
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Device:
 
     `round` is the one in which it joins as a target, from 1, in a scenario of rounds; a device with it among
     the sources is an expanded target. `classes` are those that its domain is cut down to, None for all; a
-    distribution's share of them is still to be drawn.
+    distribution's share of them is still to be drawn. `sensors` are those that it carries, None for all.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Device:
     link: LinkProfile
     round: int | None = None
     classes: tuple[str, ...] | None = None
+    sensors: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class Fleet:
 
     target: Device
     sources: tuple[Device, ...]
+
+    def lacking(self, source: Device) -> tuple[str, ...]:
+        """The sensors that a source's model reads and the target lacks; one without any is eligible."""
+        return tuple(name for name in source.sensors or () if name not in (self.target.sensors or ()))
 
 
 def build_fleets(scenario: Scenario, dataset_domains: Sequence[str]) -> tuple[Fleet, ...]:
@@ -162,6 +168,7 @@ class _Builder:
             link=self._link_profile(target.link),
             round=number,
             classes=target.classes,
+            sensors=target.sensors,
         )
 
     def _sources(self, targets: Collection[str]) -> tuple[Device, ...]:
@@ -181,6 +188,7 @@ class _Builder:
                 profile=self._device_profile(source.device),
                 link=self._link_profile(source.link),
                 classes=source.classes,
+                sensors=source.sensors,
             )
             for name, source in zip(names, sources, strict=True)
         )
@@ -196,6 +204,7 @@ class _Builder:
         devices = self._deal("devices", sources.devices, names)
         links = self._deal("links", sources.links, names)
         architectures = self._deal("architectures", sources.architectures, names)
+        together = None if sources.sensors is None else self._deal("sensors", sources.sensors, names)
         compute = self._factors("compute", sources.heterogeneity.compute, names)
         bandwidth = self._factors("bandwidth", sources.heterogeneity.bandwidth, names)
         return tuple(
@@ -205,6 +214,7 @@ class _Builder:
                 architecture=architectures[k],
                 profile=_faster(self._device_profile(devices[k]), compute[k]),
                 link=_wider(self._link_profile(links[k]), bandwidth[k]),
+                sensors=None if together is None else tuple(together[k].split(AND)),
             )
             for k in range(len(names))
         )

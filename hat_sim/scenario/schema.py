@@ -6,19 +6,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticKnownError
 
 from hat_sim import units
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile, device_profiles, link_profiles
 from hat_sim.scenario.names import (
-    ClassNames,
     Count,
     DeviceName,
     Identifier,
     LinkName,
     Name,
+    Names,
     RoundDomains,
+    SensorsTogether,
     Shares,
     SourceDomains,
     TargetDomains,
@@ -26,12 +36,14 @@ from hat_sim.scenario.names import (
 )
 from hat_sim.scenario.profiles import OwnDevice, OwnLink
 from hat_sim.scenario.section import Section
+from hat_sim.sensors import axis_of, sensor_problems
 
 MOST_SEED = 2**63 - 1
 """What a column of a table of results can hold."""
 
 Spread = Annotated[float, Field(strict=True, ge=0, le=10)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
+Channel = Annotated[int, Field(strict=True, ge=0)]
 
 
 class Generated(Section):
@@ -67,6 +79,29 @@ class Generated(Section):
     seed: int = Field(
         default=0, strict=True, ge=0, title="Seed of the world", description="Fixed while the run's changes."
     )
+    sensors: dict[Identifier, tuple[Channel, ...]] | None = Field(
+        default=None,
+        min_length=1,
+        title="Sensors",
+        description="The channels of each sensor, counted from 0; by default channels have no names.",
+    )
+
+    @field_validator("sensors")
+    @classmethod
+    def _each_channel_of_one_sensor(
+        cls, sensors: dict[str, tuple[int, ...]] | None, info: ValidationInfo
+    ) -> dict[str, tuple[int, ...]] | None:
+        shape = info.data.get("shape")
+        found = (
+            () if sensors is None or shape is None else tuple(sensor_problems(sensors, shape[axis_of(shape)]))
+        )
+        if found:
+            hints = dict.fromkeys(problem.hint or "" for problem in found)
+            raise refuse(", ".join(problem.what for problem in found), ", ".join(hints))
+        return sensors
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())  # a mapping has no hash, and datasets are known by their sections
 
 
 class Data(Section):
@@ -137,10 +172,15 @@ class Target(Section):
     labels_per_class: int = Field(
         default=2, strict=True, ge=1, title="Labels per class", description="Labelled samples of each class."
     )
-    classes: ClassNames | None = Field(
+    classes: Names | None = Field(
         default=None,
         title="Classes",
         description="The classes that it meets, one or a list; by default all of its domain.",
+    )
+    sensors: Names | None = Field(
+        default=None,
+        title="Sensors",
+        description="The sensors that it carries, one or a list; by default all that the data have.",
     )
     shared_fleet: bool = Field(
         default=False,
@@ -192,6 +232,12 @@ class SourceDistribution(Section):
         title="Share of the classes",
         description="How many of its domain's classes each source was trained on; by default all.",
     )
+    sensors: Shares[SensorsTogether] | None = Field(
+        default=None,
+        title="Sensors",
+        description="A name, a list, or counts by name; who has `accelerometer+gyroscope` carries both. By "
+        "default each source carries all that the data have.",
+    )
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:
@@ -205,7 +251,12 @@ class SourceDistribution(Section):
         """The number of sources by every key that fixes it: `count`, or else each of the counts by name."""
         if self.count is not None:
             return {"count": self.count}
-        shares = {"devices": self.devices, "links": self.links, "architectures": self.architectures}
+        shares = {
+            "devices": self.devices,
+            "links": self.links,
+            "architectures": self.architectures,
+            "sensors": self.sensors,
+        }
         return {key: sum(share.values()) for key, share in shares.items() if isinstance(share, dict)}
 
 
@@ -219,10 +270,15 @@ class SourceDevice(Section):
     device: DeviceName = Field(title="Device", description="A device profile.")
     link: LinkName = Field(title="Link", description="A link profile.")
     architecture: Name = Field(default="auto", title="Architecture", description="A model, or `auto`.")
-    classes: ClassNames | None = Field(
+    classes: Names | None = Field(
         default=None,
         title="Classes",
         description="The classes that it was trained on, one or a list; by default all of its domain.",
+    )
+    sensors: Names | None = Field(
+        default=None,
+        title="Sensors",
+        description="The sensors that it carries, one or a list; by default all that the data have.",
     )
 
 
@@ -261,10 +317,18 @@ class Training(Section):
 
 
 class Transfer(Section):
-    """How models travel."""
+    """How frames travel."""
 
     weights: Literal["fp32", "fp16", "int8"] = Field(
         default="fp32", title="Weights", description="The numbers in which weights and sent samples travel."
+    )
+    max_in_flight: int | None = Field(
+        default=None,
+        strict=True,
+        ge=1,
+        title="Max in flight",
+        description="How many requests of one question are out at once; the next is sent when an earlier one "
+        "has been answered. By default all.",
     )
 
 

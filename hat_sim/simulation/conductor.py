@@ -35,12 +35,13 @@ Reporter = Callable[[str, str, int], None]
 
 @dataclass
 class _Exchange:
-    """An `Ask` under way."""
+    """An `Ask` under way; requests to sources that are `unasked` wait until an earlier one is answered."""
 
     target: str
     step: AskStep
     sent_ns: int
     ticket: Ticket
+    unasked: list[str]
     answers: Mapping[str, Answer] | None = None
     replies: dict[str, Parcel] = field(default_factory=dict)
     reply_rows: dict[str, LedgerRow] = field(default_factory=dict)
@@ -58,7 +59,11 @@ class _Frame:
 
 
 class Conductor:
-    """One world: its devices, their network and its targets' protocols, all from t = 0."""
+    """One world: its devices, their network and its targets' protocols, all from t = 0.
+
+    `seed` is that of the packets that links lose. Of one `Ask` at most `max_in_flight` requests are out at
+    once, where that is not None.
+    """
 
     def __init__(
         self,
@@ -66,13 +71,17 @@ class Conductor:
         targets: Sequence[str],
         transport: Transport,
         report: Reporter = lambda target, doing, now_ns: None,
+        *,
+        seed: int = 0,
+        max_in_flight: int | None = None,
     ) -> None:
         self._devices = {device.name: device for device in devices}
         self._targets = tuple(targets)
         self._transport = transport
         self._report = report
         self._clock: Clock[Callable[[], Waiting]] = Clock()
-        self._network = FlowNetwork({name: access_link(it) for name, it in self._devices.items()})
+        self._max_in_flight = max_in_flight
+        self._network = FlowNetwork({name: access_link(it) for name, it in self._devices.items()}, seed)
         self._energy = EnergyMeter()
         self._free_ns: defaultdict[str, int] = defaultdict(int)
         self._phase_ns: dict[str, dict[str, int]] = {name: {} for name in targets}
@@ -131,12 +140,17 @@ class Conductor:
         if unknown:
             raise InternalError(f"{target} asks devices that are not in its world: {unknown[:5]}")
         ticket = self._transport.ask(list(ask.parcels.items()))
-        exchange = _Exchange(target, ask, self._clock.now_ns, ticket)
-        for source, parcel in ask.parcels.items():
-            self._send(exchange, source, parcel, is_reply=False)
+        exchange = _Exchange(target, ask, self._clock.now_ns, ticket, list(ask.parcels)[::-1])
+        self._ask_more(exchange, self._max_in_flight or count)
         if ask.deadline_ns is not None:
             deadline_ns = self._clock.now_ns + ask.deadline_ns
             self._clock.schedule(deadline_ns, partial(self._close, exchange), priority=1)
+
+    def _ask_more(self, exchange: _Exchange, count: int) -> None:
+        """Send the next requests, so many if there are."""
+        for _ in range(min(count, len(exchange.unasked))):
+            source = exchange.unasked.pop()
+            self._send(exchange, source, exchange.step.parcels[source], is_reply=False)
 
     def _send(self, exchange: _Exchange, source: str, parcel: Parcel, is_reply: bool) -> None:
         sender, receiver = (source, exchange.target) if is_reply else (exchange.target, source)
@@ -174,6 +188,8 @@ class Conductor:
             exchange.reply_rows[frame.source] = row
             if len(exchange.replies) == len(exchange.step.parcels):
                 yield from self._close(exchange)
+            else:
+                self._ask_more(exchange, 1)
 
     def _answer(self, exchange: _Exchange, source: str, row: LedgerRow) -> Waiting:
         """A request has arrived: the source works on it, then sends its reply."""
@@ -230,4 +246,5 @@ class Conductor:
 
 def access_link(device: Device) -> AccessLink:
     """A device's access link; half of its round trip is the latency of each way."""
-    return AccessLink(round(device.link.up), round(device.link.down), device.link.rtt // 2)
+    link = device.link
+    return AccessLink(round(link.up), round(link.down), link.rtt // 2, link.loss)

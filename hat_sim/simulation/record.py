@@ -51,7 +51,8 @@ class TargetResult:
     `class_weights` holds, for each source that was fused, its mean weight over the samples that the fusion
     takes for a class, by the class's index. `accuracy_fused` is that of the last fusion on the unlabelled
     samples, whose labels only the observer knows, and `accuracy_fused_equally` the same with equal weights.
-    `architecture` is that of the model, None where it is no classifier of the catalogue's.
+    `architecture` is that of the model, None where it is no classifier of the catalogue's, and `sensors` are
+    those that it reads, None where all devices carry the same.
     """
 
     accuracy: float
@@ -69,6 +70,7 @@ class TargetResult:
     architecture: str | None
     weights: bytes
     program: bytes
+    sensors: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,11 @@ class SourceWorth:
     """What a source's model is worth to a target.
 
     `claimed` is the accuracy on its own validation samples, `on_target` that of the model as it comes on the
-    target's test.
+    target's test, None where the target lacks a sensor that it reads.
     """
 
     claimed: float
-    on_target: float
+    on_target: float | None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Hindsight:
     @property
     def best(self) -> float:
         """What the best source's model has on the target's test as it comes: an oracle's choice."""
-        return max(it.on_target for it in self.sources.values())
+        return max(it.on_target for it in self.sources.values() if it.on_target is not None)
 
 
 @dataclass(frozen=True)

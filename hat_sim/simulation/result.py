@@ -21,7 +21,8 @@ class TargetOutcome:
     """What the observer and the method say of one target; `all_models_bytes` is the fleet's, by its codec.
 
     `round` is the one in which it joins, where there are rounds, and `expanded` are those of its sources that
-    joined in earlier ones.
+    joined in earlier ones. `not_eligible` are the sources whose models read sensors that the target lacks,
+    each with these, None where all devices carry the same.
     """
 
     device: str
@@ -38,6 +39,7 @@ class TargetOutcome:
     accuracy_fused_equally: float | None = None
     round: int | None = None
     expanded: tuple[str, ...] = ()
+    not_eligible: Mapping[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,11 @@ def _target(
         "accuracy_fused": outcome.accuracy_fused,
         "accuracy_fused_equally": outcome.accuracy_fused_equally,
     }
-    return target if outcome.round is None else target | {"round": outcome.round}
+    if outcome.round is not None:
+        target["round"] = outcome.round
+    if outcome.not_eligible is not None:
+        target["not_eligible"] = {name: list(them) for name, them in outcome.not_eligible.items()}
+    return target
 
 
 def _by_round(outcomes: Sequence[TargetOutcome]) -> dict[int | None, list[TargetOutcome]]:

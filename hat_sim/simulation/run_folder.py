@@ -74,6 +74,8 @@ SELECTION_SCHEMA = pa.schema(
         ("similarity", pa.float64()),
     ]
 )
+SENSORS_COLUMN = pa.field("sensors", pa.string())
+"""What each device of a fleet carries, where not all carry the same."""
 FUSION_SCHEMA = pa.schema(
     [("target", pa.string()), ("source", pa.string()), ("class", pa.string()), ("weight", pa.float64())]
 )
@@ -136,7 +138,9 @@ class RunFolder:
 
     def write_fleet(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each target and device of its world, the target itself first."""
-        files.write_table(self.path / FLEET, pa.Table.from_pylist(list(rows), schema=FLEET_SCHEMA))
+        is_mixed = any(row.get("sensors") is not None for row in rows)
+        schema = FLEET_SCHEMA.append(SENSORS_COLUMN) if is_mixed else FLEET_SCHEMA
+        files.write_table(self.path / FLEET, pa.Table.from_pylist(list(rows), schema=schema))
 
     def write_selection(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each source and each measure or space in which it was compared with the target."""
@@ -191,7 +195,7 @@ class RunFolder:
 
     def read_fleet(self) -> pa.Table:
         """Who was in the world of each target; UserError where the file is missing or damaged."""
-        return self._read_table(FLEET, FLEET_SCHEMA)
+        return self._read_table(FLEET, FLEET_SCHEMA, FLEET_SCHEMA.append(SENSORS_COLUMN))
 
     def read_selection(self) -> pa.Table:
         """How similar sources were found to be; UserError where the file is missing or damaged."""
@@ -209,8 +213,9 @@ class RunFolder:
         match = files.read_header(self.path / SCENARIO, _HEADER, SCHEMA)
         return (match[2], int(match[3])) if match else None
 
-    def _read_table(self, name: str, schema: pa.Schema) -> pa.Table:
+    def _read_table(self, name: str, *schemas: pa.Schema) -> pa.Table:
+        """A table with the columns of one of these schemas."""
         table = files.read_table(self.path / name, _AGAIN)
-        if not table.schema.equals(schema):
+        if not any(table.schema.equals(schema) for schema in schemas):
             raise files.unreadable(self.path / name, "it has other columns", _AGAIN)
         return table

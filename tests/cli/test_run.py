@@ -268,14 +268,15 @@ class TestWhereItGoes:
 
 
 def test_seed_and_set_change_the_run_and_the_resolved_scenario(hat_sim, here) -> None:
-    options = ["--seed", "7", "--set", "method.top=1", "--set", "sources.links=[lte]", "--set", "name=other"]
+    options = ["--seed", "7", "--set", "method.top=1", "--set", "sources.links=[bad]", "--set", "name=other"]
+    options += ["--set", "links={bad: {like: lte, loss: 7 %}}"]
     ended = hat_sim("run", "tiny.yaml", "--out", "out", *options)
     result = read(here / "out")
     assert (result["seed"], result["scenario"]) == (7, "other")
     assert len(result["targets"][0]["selected"]) == 1
     assert "seed: 7" in (here / "out/scenario.yaml").read_text()
-    assert "note: packet loss is not simulated yet" in ended.out
-    assert "lte (0.2%)" in ended.out
+    assert "note: more loss than 2%" in ended.out
+    assert "bad (7.0%)" in ended.out
 
 
 def test_a_path_says_nothing_about_the_content_of_a_run(hat_sim, here) -> None:

@@ -384,7 +384,8 @@ def test_cells_of_other_code_are_told_and_kept(hat_sim, here, without_ray) -> No
 
 
 def test_progress_and_the_closing_table_are_plain_lines_when_piped(hat_sim, here) -> None:
-    ended = hat_sim("sweep", "tiny.yaml", *VARY, "--out", "out")
+    links = ("--vary", "target.link=wifi,bad", "--set", "links={bad: {like: lte, loss: 7 %}}")
+    ended = hat_sim("sweep", "tiny.yaml", *VARY[:2], *links, "--out", "out")
     lines = [line for line in ended.out.splitlines() if line.startswith("[")]
     assert len(lines) == 4
     assert re.fullmatch(
@@ -393,5 +394,5 @@ def test_progress_and_the_closing_table_are_plain_lines_when_piped(hat_sim, here
         lines[0].replace("\u00a0", " "),
     )
     assert lines[3].split("] ")[1].startswith("4/4 cells finished, 0 running, 0 failed: ")
-    assert "note: packet loss is not simulated yet" in ended.out
+    assert "note: more loss than 2%" in ended.out
     assert ended.out.splitlines()[-2:] == ["sweep folder: out", "report: out/report.html"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -49,9 +50,14 @@ def outline(names: list[str], count: int) -> Outline:
     return ()
 
 
-@given(target=links, others=st.lists(sources, min_size=2, max_size=5), count=st.integers(1, 3))
+@given(
+    target=links,
+    others=st.lists(sources, min_size=2, max_size=5),
+    count=st.integers(1, 3),
+    limit=st.sampled_from([None, 1, 2]),
+)
 @settings(deadline=None, max_examples=60)
-def test_no_choice_takes_longer_or_shorter_than_its_bounds(target, others, count) -> None:
+def test_no_choice_takes_longer_or_shorter_than_its_bounds(target, others, count, limit) -> None:
     own = device("t", "mlp", target, 1e9)
     fleet = [device(f"s{k}", *it) for k, it in enumerate(others)]
     devices = {it.name: it for it in (*fleet, own)}
@@ -60,10 +66,11 @@ def test_no_choice_takes_longer_or_shorter_than_its_bounds(target, others, count
 
     def rehearsed(choose):
         understudy = Understudy(outline(names, count), choose)
-        return rehearse(list(devices.values()), {"t": understudy}, nodes), understudy.choice
+        record = rehearse(list(devices.values()), {"t": understudy}, nodes, max_in_flight=limit)
+        return record, understudy.choice
 
     record, choice = rehearsed(first)
-    it = choosing(choice, own, devices, nodes, record.ledger)
+    it = choosing(choice, own, devices, nodes, record.ledger, max_in_flight=limit)
     bounds = it.transfer_ns()
     for chosen in combinations(names, count):
         other, _ = rehearsed(lambda _, chosen=chosen: chosen)
@@ -72,8 +79,32 @@ def test_no_choice_takes_longer_or_shorter_than_its_bounds(target, others, count
             assert other.targets == record.targets
 
 
+@given(seed=st.integers(0, 99), others=st.lists(st.sampled_from([0.002, 0.02]), min_size=2, max_size=4))
+@settings(deadline=None, max_examples=30)
+def test_what_is_lost_of_a_frame_is_the_same_whoever_else_is_chosen(seed, others) -> None:
+    link = LinkProfile("any", 5e6, 5e6, 40_000_000, 0.0, 3e-9, 1e-9, "", "", ())
+    own = device("t", "mlp", link, 1e9)
+    fleet = [device(f"s{k}", "mlp", replace(link, loss=loss), 1e9) for k, loss in enumerate(others)]
+    devices, nodes = {it.name: it for it in (*fleet, own)}, {it.name: KNOWN["mlp"] for it in fleet}
+
+    def rehearsed(choose):
+        understudy = Understudy(outline(list(nodes), 2), choose)
+        record = rehearse(list(devices.values()), {"t": understudy}, nodes, seed=seed)
+        return record, understudy.choice
+
+    record, choice = rehearsed(first)
+    it = choosing(choice, own, devices, nodes, record.ledger, seed=seed)
+    for chosen in combinations(nodes, 2):
+        other, _ = rehearsed(lambda _, chosen=chosen: chosen)
+        sent = sum(row.wire_bytes for row in other.ledger if row.phase == "transfer")
+        assert sent == sum(it.options[name].wire_bytes for name in chosen)
+        joules = sum(other.radio_j.values()) - sum(record.radio_j.values())
+        added = sum(it.options[name].radio_j for name in chosen)
+        assert joules == pytest.approx(added - sum(it.options[name].radio_j for name in list(nodes)[:2]))
+
+
 def option(reply: int, work: int, radio: float, joules: float) -> Option:
-    return Option(reply, work, radio, joules, None)
+    return Option(reply, reply, work, radio, joules, None)
 
 
 def test_extremes_have_least_and_most_of_each_figure() -> None:
@@ -99,11 +130,13 @@ def test_options_that_are_alike_leave_nothing_open() -> None:
 @pytest.mark.parametrize(("count", "low"), [(1, 10), (2, 20), (3, 30), (4, 40)])
 def test_the_last_of_so_many_is_no_faster_than_alone(count: int, low: int) -> None:
     times = {str(ms): Transfer(ms * MS, 50 * MS, 4 * MS, (2 * MS, MS)) for ms in (10, 20, 30, 40)}
-    bounds = Choosing({name: Option(1, 1, 0.0, 0.0, it) for name, it in times.items()}, count).transfer_ns()
+    bounds = Choosing(
+        {name: Option(1, 1, 1, 0.0, 0.0, it) for name, it in times.items()}, count
+    ).transfer_ns()
     assert (bounds.low, bounds.high) == (low * MS - ROUNDING_NS, 50 * MS + ROUNDING_NS)
 
 
 def test_a_full_link_takes_the_least_delays_and_the_least_reply() -> None:
     times = (Transfer(MS, 90 * MS, 80 * MS, (2 * MS, 9 * MS)), Transfer(MS, 99 * MS, 85 * MS, (5 * MS, MS)))
-    options = {str(place): Option(1, 1, 0.0, 0.0, it) for place, it in enumerate(times)}
+    options = {str(place): Option(1, 1, 1, 0.0, 0.0, it) for place, it in enumerate(times)}
     assert Choosing(options, 1).transfer_ns().low == (2 + 80 + 1) * MS - ROUNDING_NS

@@ -76,6 +76,29 @@ def test_an_answer_is_as_long_and_as_much_work_as_the_real_one(
     assert all(stand_in.model_bytes(it) == source.model_bytes(it) for it in ("fp32", "fp16", "int8"))
 
 
+@pytest.mark.parametrize("sensors", [("accelerometer",), ("accelerometer", "gyroscope")])
+@pytest.mark.parametrize(
+    "announced", [None, ("accelerometer",), ("gyroscope",), ("gyroscope", "accelerometer", "camera")]
+)
+def test_sensors_are_told_and_missed_as_the_real_ones_are(
+    sensors: tuple[str, ...], announced: tuple[str, ...] | None
+) -> None:
+    x = np.zeros((8, 24, len(sensors)), np.float32)
+    model = build(describe("gru", x.shape[1:], 4), seed=0).eval()
+    source = Source(Knowledge(x, np.arange(8) % 4, CLASSES, model, 0.75, sensors))
+    stand_in = StandIn("gru", CLASSES, x, 8, sensors)
+    channels = len(sensors if announced is None else announced)
+    for request in (
+        Join(input_shape=(24, channels), classes=CLASSES, sensors=announced),
+        Join(input_shape=(24, channels), classes=("swim",), sensors=announced),
+        EncoderRequest(precision="fp32", classes=CLASSES),
+        ModelRequest(part="head", precision="fp32"),
+    ):
+        real, other = source.answer(encode(request)), stand_in.answer(request)
+        assert (other.parcel.kind, other.parcel.length) == (real.parcel.kind, real.parcel.length)
+        assert (other.flop, other.refused) == (real.flop, real.refused)
+
+
 def test_summaries_are_the_real_ones() -> None:
     source, stand_in, _ = pair_of("gru", KNOWN[0])
     real: Any = decode(source.answer(encode(SummaryRequest())).parcel.content)

@@ -41,6 +41,10 @@ class PlainLinks:
         self._links += 1
         return Link(self._links - 1, capacity)
 
+    def resize(self, link: Link, capacity: int, now_ns: int) -> None:
+        self._serve(now_ns)
+        link.capacity = capacity
+
     def demand(self, up: Link, down: Link) -> Demand:
         return Demand(next(self._orders), up, down)
 

@@ -1,5 +1,6 @@
 """Frames over access links: instants by hand, connections, withdrawals, and independence of the calls."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -173,9 +174,146 @@ def test_a_frame_withdrawn_while_it_connects_costs_the_connection():
     assert deliver(network)[1].wire_bytes == 1677
 
 
+CUT = AccessLink(0, 0, 0)
+
+
+def started(size=99_996):
+    """A frame of `size` bytes that has been on its way for a second."""
+    network = pair()
+    network.send(0, "a", "b", size, 0)
+    assert network.advance(S) == []
+    return network
+
+
+def test_a_slower_link_stretches_what_is_left_and_nothing_else():
+    """Half the rate from 1 s on: what would have left at 1 s + x leaves at 1 s + 2 x."""
+    last_hop_ns = 100 * MS + 1514 * 8000
+    whole_ns = deliver(started())[0].arrived_ns
+    network = started()
+    network.set_link("b", AccessLink(1_000_000, 500_000, 50 * MS), S)
+    slowed_ns = deliver(network)[0].arrived_ns
+    assert slowed_ns - S == pytest.approx(2 * (whole_ns - S - last_hop_ns) + last_hop_ns, abs=2)
+
+
+def test_a_link_may_be_replaced_by_one_that_is_the_same():
+    network = started()
+    network.set_link("a", SLOW, S)
+    assert deliver(network) == deliver(started())
+
+
+def test_another_latency_acts_on_what_is_sent_from_now_on():
+    network = started()
+    whole_ns = deliver(started())[0].arrived_ns
+    network.set_link("a", AccessLink(1_000_000, 1_000_000, 350 * MS), S)
+    assert deliver(network)[0].arrived_ns == whole_ns + 300 * MS
+
+
+def test_a_later_frame_does_not_overtake_an_earlier_one_when_the_latency_falls():
+    network = pair()
+    network.send(0, "a", "b", 996, 0)
+    network.send(1, "a", "b", 996, 0)
+    sent_ns = HANDSHAKE_NS + 528_000 + 8_528_000
+    assert network.advance(sent_ns) == []
+    network.set_link("a", AccessLink(1_000_000, 1_000_000, 0), sent_ns)
+    network.set_link("b", AccessLink(1_000_000, 1_000_000, 0), sent_ns)
+    arrived = deliver(network)
+    assert arrived[0].arrived_ns == arrived[1].arrived_ns == sent_ns + 100 * MS + 8_528_000
+
+
+def test_a_short_cut_delays_a_frame_by_its_length():
+    for name in "ab":
+        network = started()
+        network.set_link(name, CUT, S)
+        assert network.advance(S + 150 * MS) == []
+        network.set_link(name, SLOW, S + 150 * MS)
+        assert deliver(network)[0].arrived_ns == deliver(started())[0].arrived_ns + 150 * MS
+
+
+def test_nothing_arrives_over_a_cut_however_long():
+    network = started()
+    network.set_link("b", CUT, S)
+    network.send(1, "a", "b", 996, 2 * S)
+    network.send(2, "b", "a", 996, 2 * S)
+    assert network.advance(1000 * S) == []
+    assert network.next_event() is None
+    network.set_link("b", SLOW, 1000 * S)
+    arrived = deliver(network)
+    assert sorted(arrived) == [0, 1, 2]
+    assert min(delivery.arrived_ns for delivery in arrived.values()) > 1000 * S + 100 * MS
+    assert arrived[0].wire == deliver(started())[0].wire
+
+
+def test_after_a_long_cut_a_frame_is_in_slow_start_again():
+    delays_ns = []
+    for cut_ns in (150 * MS, 5 * S):
+        network = pair(FAST)
+        network.send(0, "a", "b", 10_000_000, 0)
+        network.advance(S)
+        network.set_link("a", CUT, S)
+        network.advance(S + cut_ns)
+        network.set_link("a", FAST, S + cut_ns)
+        delays_ns.append(deliver(network)[0].arrived_ns - cut_ns)
+    assert delays_ns[0] < delays_ns[1] < delays_ns[0] + 5 * 41 * MS
+
+
+def test_both_links_have_to_be_back():
+    network = started()
+    for name in "ab":
+        network.set_link(name, CUT, S)
+    network.set_link("b", CUT, S)
+    network.set_link("b", SLOW, S)
+    assert network.advance(9 * S) == []
+    network.set_link("a", SLOW, 9 * S)
+    assert list(deliver(network)) == [0]
+
+
+def test_a_handshake_and_a_last_packet_that_meet_a_cut_are_sent_again():
+    network = pair()
+    network.send(0, "a", "b", 996, 0)
+    network.advance(100 * MS)
+    network.set_link("a", CUT, 100 * MS)
+    network.advance(5 * S)
+    network.set_link("a", SLOW, 5 * S)
+    sent_ns = 5 * S + HANDSHAKE_NS + 528_000 + 8_528_000
+    assert network.advance(sent_ns + 50 * MS) == []
+    network.set_link("b", CUT, sent_ns + 50 * MS)
+    assert network.advance(9 * S) == []
+    network.set_link("b", SLOW, 9 * S)
+    (delivery,) = network.advance(LONG_NS)
+    assert (delivery.arrived_ns, delivery.wire_bytes) == (9 * S + 100 * MS + 8_528_000, 1677)
+
+
+def test_a_frame_may_be_withdrawn_during_a_cut():
+    """It costs what had been sent when the link was cut, and the next one opens a new connection."""
+    network = started()
+    network.send(1, "a", "b", 996, S)
+    network.set_link("a", CUT, S)
+    network.advance(20 * S)
+    assert network.withdraw(0, 20 * S) == started().withdraw(0, S)
+    assert network.advance(30 * S) == []
+    network.set_link("a", SLOW, 30 * S)
+    (delivery,) = network.advance(LONG_NS)
+    assert delivery.arrived_ns == 30 * S + HANDSHAKE_NS + 528_000 + 2 * 8_528_000 + 100 * MS
+    assert delivery.wire_bytes == 1677
+
+
+def test_a_cut_frees_the_share_of_others():
+    network = FlowNetwork(dict.fromkeys("abt", SLOW))
+    for flow, source in enumerate("ab"):
+        network.send(flow, source, "t", 99_996, 0)
+    network.advance(S)
+    network.set_link("a", CUT, S)
+    assert deliver(network)[1].arrived_ns < 2 * S
+    with pytest.raises(InternalError, match="cut from the start"):
+        FlowNetwork({"a": CUT})
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda n: n.set_link("x", SLOW, 5), "x has no access link"),
+        (lambda n: n.set_link("a", SLOW, 0), "already, and cannot go to 0 ns"),
+        (lambda n: n.set_link("a", SLOW, 9 * S), "was not advanced to"),
         (lambda n: n.send(0, "a", "b", 1, 5 * S), "flow 0 is under way already"),
         (lambda n: n.send(1, "a", "b", -1, 5 * S), "a payload of -1 bytes"),
         (lambda n: n.send(1, "a", "a", 1, 5 * S), "a sends to itself"),
@@ -210,7 +348,17 @@ LINKS = st.builds(
 SENDS = st.lists(
     st.tuples(st.permutations(NAMES), st.integers(0, 200_000), st.integers(0, 3 * S)), min_size=1, max_size=12
 )
+LOSSY_LINKS = st.builds(dataclasses.replace, LINKS, loss=st.sampled_from([0.0, 0.0005, 0.002, 0.05]))
 FLEETS = st.fixed_dictionaries(dict.fromkeys(NAMES, LINKS))
+
+
+LOSSY_FLEETS = st.fixed_dictionaries(dict.fromkeys(NAMES, LOSSY_LINKS))
+
+
+def changes(links):
+    """Links that devices get at some instants, cuts among them."""
+    link = st.one_of(st.just(CUT), links)
+    return st.lists(st.tuples(st.integers(0, 5 * S), st.sampled_from(NAMES), link), max_size=8)
 
 
 def send_all(network, sends):
@@ -219,34 +367,53 @@ def send_all(network, sends):
     return network
 
 
-@given(FLEETS, SENDS, st.lists(st.integers(0, 5 * S), max_size=20))
-def test_deliveries_do_not_depend_on_how_time_is_cut(fleet, sends, stops):
+def play(network, fleet, changes, stops=()):
+    """Advance through the changes of links and the stops; at 6 s every link is as at first. What arrived."""
+    arrived = []
+    events = [*changes, *((stop_ns, None, None) for stop_ns in stops)]
+    events = sorted(events, key=lambda event: event[0]) + [(6 * S, *item) for item in fleet.items()]
+    for at_ns, name, link in events:
+        arrived += network.advance(at_ns)
+        if name is not None:
+            network.set_link(name, link, at_ns)
+    return arrived + network.advance(LONG_NS)
+
+
+@given(LOSSY_FLEETS, SENDS, changes(LOSSY_LINKS), st.lists(st.integers(0, 5 * S), max_size=20))
+def test_deliveries_do_not_depend_on_how_time_is_cut(fleet, sends, changes, stops):
     """In one go, event by event, and at arbitrary instants: exactly the same."""
-    whole = send_all(FlowNetwork(fleet), sends).advance(LONG_NS)
+    whole = play(send_all(FlowNetwork(fleet), sends), fleet, changes)
     assert sorted(delivery.flow_id for delivery in whole) == list(range(len(sends)))
+    assert play(send_all(FlowNetwork(fleet), sends), fleet, changes, stops) == whole
+    quiet = send_all(FlowNetwork(fleet), sends).advance(LONG_NS)
     stepped, network = [], send_all(FlowNetwork(fleet), sends)
     while (now_ns := network.next_event()) is not None:
         arrived = network.advance(now_ns)
         assert all(delivery.arrived_ns == now_ns for delivery in arrived)
         stepped += arrived
-    chopped, network = [], send_all(FlowNetwork(fleet), sends)
-    for stop_ns in [*sorted(stops), LONG_NS]:
-        network.next_event()
-        chopped += network.advance(stop_ns)
-    assert whole == stepped == chopped
+    assert quiet == stepped
 
 
-@given(FLEETS, SENDS)
-def test_deliveries_are_those_over_plainly_shared_links(plain_links, fleet, sends):
+@given(LOSSY_FLEETS, SENDS, changes(LOSSY_LINKS))
+def test_deliveries_are_those_over_plainly_shared_links(plain_links, fleet, sends, changes):
     """The same bytes, and the same instants but for the rounding of the events before."""
-    fast = deliver(send_all(FlowNetwork(fleet), sends))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flows, "SharedLinks", plain_links)
-        plain = deliver(send_all(FlowNetwork(fleet), sends))
-    assert fast.keys() == plain.keys()
+        plain = {it.flow_id: it for it in play(send_all(FlowNetwork(fleet), sends), fleet, changes)}
+    fast = {it.flow_id: it for it in play(send_all(FlowNetwork(fleet), sends), fleet, changes)}
+    assert fast.keys() == plain.keys() == set(range(len(sends)))
     for flow, delivery in fast.items():
         assert delivery.wire == plain[flow].wire
         assert abs(delivery.arrived_ns - plain[flow].arrived_ns) <= 1000
+
+
+@given(FLEETS, SENDS, changes(LINKS))
+def test_changes_of_links_cost_no_bytes(fleet, sends, changes):
+    """Each frame costs what its size does; each pair of devices opens one connection."""
+    arrived = play(send_all(FlowNetwork(fleet), sends), fleet, changes)
+    pairs = {frozenset((sender, receiver)) for (sender, receiver, *_), _, _ in sends}
+    data = sum(wire_bytes(payload + 4, opens=False).total for _, payload, _ in sends)
+    assert sum(delivery.wire_bytes for delivery in arrived) == data + len(pairs) * (338 + 207)
 
 
 @given(FLEETS, SENDS)

@@ -24,9 +24,18 @@ class Start:
     bits: int
 
 
+@dataclass(frozen=True)
+class Change:
+    """Another capacity for a link, by its position among the uplinks and then the downlinks."""
+
+    at_ns: int
+    link: int
+    capacity: int
+
+
 @st.composite
 def fleets(draw, most=12):
-    """Capacities (bit/s) of uplinks and downlinks, and demands between them, sorted by time."""
+    """Capacities (bit/s) of uplinks and downlinks, demands between them and changes, each sorted by time."""
     ups = draw(st.lists(CAPACITIES, min_size=1, max_size=5))
     downs = draw(st.lists(CAPACITIES, min_size=1, max_size=5))
     starts = st.builds(
@@ -36,24 +45,38 @@ def fleets(draw, most=12):
         st.integers(0, len(downs) - 1),
         st.integers(1, 60),
     )
-    return ups, downs, sorted(draw(st.lists(starts, min_size=1, max_size=most)), key=lambda s: s.at_ns)
+    changes = st.builds(
+        Change,
+        st.integers(0, 40).map(lambda second: second * S // 2),
+        st.integers(0, len(ups) + len(downs) - 1),
+        CAPACITIES,
+    )
+    drawn = draw(st.lists(starts, min_size=1, max_size=most)), draw(st.lists(changes, max_size=8))
+    return ups, downs, *(sorted(events, key=lambda event: event.at_ns) for events in drawn)
 
 
 def build(links, ups, downs, starts):
     up, down = [links.link(c) for c in ups], [links.link(c) for c in downs]
-    return [links.demand(up[start.up], down[start.down]) for start in starts]
+    return [*up, *down], [links.demand(up[start.up], down[start.down]) for start in starts]
 
 
-def play(links, ups, downs, starts):
+def play(links, ups, downs, starts, changes):
     """Yield (instant, started demands not yet ended, those that ended now) at each change."""
-    demands = build(links, ups, downs, starts)
-    todo = list(zip(starts, demands, strict=True))
+    all_links, demands = build(links, ups, downs, starts)
+    todo, changes = list(zip(starts, demands, strict=True)), list(changes)
     active = []
     while todo or active:
-        instants = [links.next_end(), todo[0][0].at_ns if todo else None]
+        instants = [
+            links.next_end(),
+            todo[0][0].at_ns if todo else None,
+            changes[0].at_ns if changes else None,
+        ]
         now_ns = min(instant for instant in instants if instant is not None)
         ended = links.ended(now_ns)
         active = [demand for demand in active if demand not in ended]
+        while changes and changes[0].at_ns == now_ns:
+            change = changes.pop(0)
+            links.resize(all_links[change.link], change.capacity, now_ns)
         while todo and todo[0][0].at_ns == now_ns:
             start, demand, *_ = todo.pop(0)
             links.start(demand, start.bits * NANOBITS, now_ns)
@@ -91,10 +114,10 @@ def test_nobody_can_get_more_without_somebody_who_has_no_more_getting_less(fleet
 @given(fleets())
 def test_a_demand_is_served_what_it_asked_for(fleet):
     """Rate times time adds up to the amount, but for the nanosecond that its end is rounded up."""
-    ups, downs, starts = fleet
+    starts = fleet[2]
     links = SharedLinks()
     served, before_ns, rates = {}, 0, {}
-    for now_ns, active, ended in play(links, ups, downs, starts):
+    for now_ns, active, ended in play(links, *fleet):
         for demand, rate in rates.items():
             served[demand] = served.get(demand, 0.0) + rate * (now_ns - before_ns)
         for demand in ended:
@@ -114,11 +137,15 @@ def test_rates_are_those_of_the_plain_twin(plain_max_min, fleet):
 
 @given(st.data(), CAPACITIES, st.lists(CAPACITIES, min_size=3, max_size=8))
 def test_rates_at_a_hub_are_those_of_the_plain_twin(plain_max_min, data, capacity, caps):
-    """Demands with a link of their own come and go in any order: caps bite and cease to."""
+    """Demands with a link of their own come, go and get other links in any order: caps bite and cease to."""
     links = SharedLinks()
     hub = links.link(capacity)
     resting, active = [links.demand(links.link(cap), hub) for cap in caps], []
     for now_ns in range(12):
+        resized = data.draw(
+            st.sampled_from([hub, *(demand.up for demand in resting + active)]), label="resized"
+        )
+        links.resize(resized, data.draw(CAPACITIES, label="capacity"), now_ns)
         demand = data.draw(st.sampled_from(resting + active), label="toggled")
         if demand in active:
             active.remove(demand)
@@ -147,10 +174,10 @@ def test_ends_are_those_of_the_plain_twin(plain_links, fleet):
 
 @given(fleets(most=6), st.integers(0, 5), st.integers(1, 10), st.integers(1, 40))
 def test_stopping_and_extending_are_those_of_the_plain_twin(plain_links, fleet, which, seconds, more):
-    ups, downs, starts = fleet
+    ups, downs, starts, _ = fleet
     left = []
     for links in (SharedLinks(), plain_links()):
-        demands = build(links, ups, downs, starts)
+        _, demands = build(links, ups, downs, starts)
         chosen = which % len(demands)
         for start, demand in zip(starts, demands, strict=True):
             links.start(demand, (1000 + start.bits) * NANOBITS, 0)

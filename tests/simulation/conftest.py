@@ -60,8 +60,8 @@ def answering(size: int = 80, ms: float = 1.0, **answer: Any) -> Callable[[bytes
     return lambda frame: Answer(parcel, round(ms * MS), **answer)
 
 
-def toy_device(name: str) -> Device:
-    return Device(name, name, "none", PROFILE, LINK)
+def toy_device(name: str, link: LinkProfile = LINK) -> Device:
+    return Device(name, name, "none", PROFILE, link)
 
 
 @pytest.fixture
@@ -72,15 +72,17 @@ def toy(local_transport: type, drive_conductor: Callable[[Conductor], WorldRecor
         targets: Mapping[str, Script],
         sources: Mapping[str, Callable[[bytes], Answer]],
         transport: type = local_transport,
+        link: LinkProfile = LINK,
+        **options: Any,
     ) -> tuple[WorldRecord, list[bytes], list[tuple[str, str, int]]]:
         log: list[tuple[str, str, int]] = []
         nodes = transport(sources, targets)
-        devices = [toy_device(name) for name in (*sources, *targets)]
+        devices = [toy_device(name, link) for name in (*sources, *targets)]
 
         def report(*said: Any) -> None:
             log.append(said)
 
-        record = drive_conductor(Conductor(devices, list(targets), nodes, report))
+        record = drive_conductor(Conductor(devices, list(targets), nodes, report, **options))
         return record, nodes.frames, log
 
     return run

@@ -7,6 +7,7 @@ on the second: 6.6 ms. A later frame of 80 bytes takes 150 us, 2 ms and 150 us: 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -302,3 +303,58 @@ def test_what_holds_in_any_world(
     assert sum(record.radio_j.values()) == pytest.approx(
         32e-9 * sum(row.wire_bytes for row in record.ledger)
     ), "each byte on the wire is sent once and received once"
+
+
+def test_no_more_requests_are_out_than_may_be(toy: Callable[..., Any], toys: Any, brief: Any) -> None:
+    """Two of four sources at first; each reply lets the next request go, in the order of the question."""
+    sources = {"a": toys.answering(ms=1), "b": toys.answering(ms=10), "c": toys.answering(ms=1)}
+    target = toys.Script(toys.ask("a", "b", "c", "d"))
+    record, _, _ = toy({"t": target}, sources | {"d": toys.answering(ms=1)}, max_in_flight=2)
+    assert brief(record) == [
+        ("t", "a", 0, 6.785, DELIVERED),
+        ("t", "b", 0, 6.785, DELIVERED),
+        ("a", "t", 7.785, 10.085, DELIVERED),
+        ("t", "c", 10.085, 16.685, DELIVERED),
+        ("b", "t", 16.785, 19.085, DELIVERED),
+        ("c", "t", 17.685, 19.985, DELIVERED),
+        ("t", "d", 19.085, 25.685, DELIVERED),
+        ("d", "t", 26.685, 28.985, DELIVERED),
+    ]
+    assert target.told == [["a", "b", "c", "d"]]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 9])
+def test_how_many_requests_are_out_changes_no_bytes(toy: Callable[..., Any], toys: Any, limit: int) -> None:
+    def bytes_of(**limited: int) -> list[tuple[str, str, int, int]]:
+        target = toys.Script(toys.ask("a", "b", "c"), toys.ask("c", "a", size=80, phase="fine"))
+        record, _, _ = toy({"t": target}, {name: toys.answering() for name in "abc"}, **limited)
+        assert target.told == [["a", "b", "c"], ["a", "c"]]
+        rows = record.ledger
+        assert [row.seq for row in rows] == list(range(10))
+        return sorted((row.sender, row.receiver, row.payload_bytes, row.wire_bytes) for row in rows)
+
+    assert bytes_of(max_in_flight=limit) == bytes_of()
+
+
+def test_a_source_that_was_not_asked_by_the_deadline_is_asked_no_more(
+    toy: Callable[..., Any], toys: Any, brief: Any
+) -> None:
+    """b's request would go at 9.9 ms; the late reply at 29 ms lets nothing go either."""
+    target = toys.Script(toys.ask("a", "b", deadline_ms=20), toys.work(50))
+    record, _, _ = toy({"t": target}, {name: toys.answering(ms=20) for name in "ab"}, max_in_flight=1)
+    assert brief(record) == [("t", "a", 0, 6.6, DELIVERED), ("a", "t", 26.6, 28.9, LATE)]
+    assert target.told == [[], []]
+
+
+def test_packets_are_lost_as_the_seed_says(toy: Callable[..., Any], toys: Any) -> None:
+    """One in ten on each link: the same bytes for the same seed, and more than without."""
+    lossy = dataclasses.replace(toys.device("a").link, loss=0.1)
+
+    def ledger(**how: Any) -> list[tuple[int, int | None]]:
+        target = toys.Script(toys.ask("a", size=40_000))
+        record, _, _ = toy({"t": target}, {"a": toys.answering(size=90_000)}, **how)
+        return [(row.wire_bytes, row.arrived_ns) for row in record.ledger]
+
+    quiet, first, second = ledger(), ledger(link=lossy, seed=1), ledger(link=lossy, seed=2)
+    assert first == ledger(link=lossy, seed=1) != second
+    assert min(first, second) > quiet

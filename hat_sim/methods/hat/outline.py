@@ -6,20 +6,21 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from hat_sim.learning.architectures import Description
-from hat_sim.learning.work import reference_flop
 from hat_sim.methods.asks import (
+    Reads,
     centroid_request,
     encoder_request,
     join,
     model_request,
     posterior_request,
+    reads_of,
     welcomes,
 )
 from hat_sim.methods.base import Task
 from hat_sim.methods.hat import coarse
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, RandomOptions, SelectionOptions
-from hat_sim.methods.hat.work import joint_flop
-from hat_sim.methods.outline import Choice, Known, Outline, descriptions, known, received, work
+from hat_sim.methods.hat.work import joint_flop, spaces_flop, spaces_of
+from hat_sim.methods.outline import Choice, Known, Outline, descriptions, known, received, student, work
 from hat_sim.methods.peers.outlines import alone, fetch_models
 from hat_sim.protocol.effects import Ask, Compute, Replies
 from hat_sim.protocol.messages import Centroids, EncoderTransfer, ModelRequest
@@ -52,13 +53,14 @@ def all_sources(task: Task, options: FusionOptions) -> Outline:
 def select(task: Task, options: SelectionOptions, flop: Callable[..., int]) -> Selecting:
     """The chosen sources, whose models came over; `flop` is the work that is done with such sources."""
     joined = yield from welcomes(task)
-    similarity = yield from coarse.compare(task, options, tuple(joined))
+    reads = reads_of(task, joined)
+    similarity = yield from coarse.compare(task, options, reads)
     shortlist = coarse.shortlist(similarity, options)
     here: dict[str, Known] = {}
     wanted: ModelRequest | None = model_request(task, "model")
     match options.fine_space:
         case "reference":
-            heard = yield from _ask_in_reference_space(task, options, shortlist)
+            heard = yield from _ask_in_reference_space(task, options, shortlist, reads)
         case "encoder":
             heard = yield from _ask_in_encoder_space(task, shortlist)
             wanted = model_request(task, "head")
@@ -66,7 +68,7 @@ def select(task: Task, options: SelectionOptions, flop: Callable[..., int]) -> S
             here = yield from fetch_models(task, shortlist, "fine")
             heard = yield from _ask_in_logit_space(task, here)
             wanted = None
-    sources = {name: known(task, it.architecture, it.classes) for name, it in joined.items()}
+    sources = {name: known(task, it) for name, it in joined.items()}
     without = flop()
     added = {
         name: flop(it.description) - without if it.shares(task) else 0
@@ -79,8 +81,10 @@ def select(task: Task, options: SelectionOptions, flop: Callable[..., int]) -> S
     return received(task, (yield Ask("transfer", dict.fromkeys(chosen, wanted))))
 
 
-def _ask_in_reference_space(task: Task, options: SelectionOptions, shortlist: tuple[str, ...]) -> Asking:
-    flop = reference_flop(len(task.samples), task.description.shape, options.reference_width)
+def _ask_in_reference_space(
+    task: Task, options: SelectionOptions, shortlist: tuple[str, ...], reads: Reads
+) -> Asking:
+    flop = spaces_flop(task, spaces_of(shortlist, reads), options.reference_width)
     yield work("fine", "reference centroids", flop)
     request = centroid_request(task, options.reference_width)
     replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
@@ -90,7 +94,7 @@ def _ask_in_reference_space(task: Task, options: SelectionOptions, shortlist: tu
 def _ask_in_encoder_space(task: Task, shortlist: tuple[str, ...]) -> Asking:
     replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, encoder_request(task)))
     encoders = replies.of(EncoderTransfer)
-    each = [known(task, it.architecture, it.classes).description.encode_flop() for it in encoders.values()]
+    each = [known(task, it).description.encode_flop() for it in encoders.values()]
     if each:
         yield work("fine", "encoder centroids", len(task.samples) * sum(each))
     return tuple(encoders)
@@ -110,7 +114,7 @@ def _train_jointly(task: Task, options: FusionOptions, models: dict[str, Known])
     if not sources:
         return (yield from alone(task))
     yield work("train", "joint training", _joint_flop(task, options, sources))
-    return (task.description.name,)
+    return student(task)
 
 
 def _joint_flop(task: Task, options: FusionOptions, sources: tuple[Description, ...]) -> int:

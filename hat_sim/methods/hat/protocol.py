@@ -11,25 +11,27 @@ from numpy.typing import NDArray
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, standardise_features
-from hat_sim.learning.source_model import (
-    SourceModel,
-    class_indices,
-    description_of,
-    empty_model,
-    fill,
-)
+from hat_sim.learning.source_model import SourceModel, class_indices, fill
 from hat_sim.learning.training import posteriors
-from hat_sim.learning.work import reference_flop
-from hat_sim.methods.asks import centroid_request, encoder_request, join, posterior_request, reference_seed
+from hat_sim.methods.asks import (
+    Reads,
+    centroid_request,
+    encoder_request,
+    join_reading,
+    posterior_request,
+    reference_seed,
+)
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import fetch_heads, fetch_models
+from hat_sim.methods.exchange import blank_model, fetch_heads, fetch_models
 from hat_sim.methods.hat import coarse, fine
 from hat_sim.methods.hat.joint import JointTraining
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, SelectionOptions
+from hat_sim.methods.hat.work import spaces_flop, spaces_of
 from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
 from hat_sim.protocol.messages import Centroids, EncoderTransfer, shaped
 from hat_sim.seeding import derive_seed
+from hat_sim.sensors import Places, taken
 
 
 def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
@@ -59,7 +61,7 @@ class Selection:
 
 def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     """Coarse, then fine selection; the chosen sources' models come over."""
-    joined = yield from join(task)
+    joined = yield from join_reading(task)
     coarsely = yield from coarse.compare(task, options, joined)
     shortlist = coarse.shortlist(coarsely, options)
     own = task.own_class_names
@@ -67,7 +69,7 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     whole: dict[str, SourceModel] = {}
     match options.fine_space:
         case "reference":
-            candidates = yield from candidates_in_reference_space(task, options, shortlist)
+            candidates = yield from candidates_in_reference_space(task, options, shortlist, joined)
         case "encoder":
             candidates, encoders = yield from candidates_in_encoder_space(task, shortlist)
         case "logit":
@@ -86,24 +88,28 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
 
 
 def candidates_in_reference_space(
-    task: Task, options: SelectionOptions, shortlist: tuple[str, ...]
+    task: Task, options: SelectionOptions, shortlist: tuple[str, ...], reads: Reads | None = None
 ) -> Protocol[dict[str, fine.Candidate]]:
-    """Class centroids in the space of a random encoder: no model moves."""
-    seed = reference_seed(task)
+    """Class centroids in the space of a random encoder: no model moves.
+
+    Of each source in that of an encoder for the channels that it `reads`, by default all.
+    """
+    reads, seed = reads or {}, reference_seed(task)
     width = options.reference_width
     samples = task.samples
 
-    def own_centroids(_: object) -> NDArray[np.float32]:
-        features = standardise_features(reference_features(samples, width, seed))
+    def own_centroids(places: Places | None) -> NDArray[np.float32]:
+        features = standardise_features(reference_features(taken(samples, places), width, seed))
         return class_centroids(features[: len(task.labelled_y)], task.labelled_y, task.own_classes)
 
-    flop = reference_flop(len(samples), task.description.shape, width)
-    own = yield Compute("fine", "reference centroids", flop, own_centroids)
+    spaces = spaces_of(shortlist, reads)
+    flop = spaces_flop(task, spaces, width)
+    own = yield Compute("fine", "reference centroids", flop, lambda _: list(map(own_centroids, spaces)))
     replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, centroid_request(task, width)))
 
-    def candidate(_: str, reply: Centroids) -> fine.Candidate:
+    def candidate(name: str, reply: Centroids) -> fine.Candidate:
         centroids = shaped(reply.centroids, (len(reply.classes), width))
-        return fine.Candidate(reply.classes, centroids, own, reply.accuracy)
+        return fine.Candidate(reply.classes, centroids, own[spaces.index(reads.get(name))], reply.accuracy)
 
     return replies.made(Centroids, candidate)
 
@@ -179,7 +185,7 @@ def train_jointly(task: Task, options: FusionOptions, models: tuple[SourceModel,
 def _encoder(task: Task, transfer: EncoderTransfer) -> Classifier:
     """A model whose encoder is the one received; its head is still to come."""
     classes = class_indices(transfer.classes, task.classes)
-    model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))
+    model = blank_model(task, transfer, len(classes))
     fill(model.encoder, transfer.weights)
     shaped(transfer.centroids, (len(classes), model.description.width))
     return model.eval()

@@ -1,13 +1,28 @@
-"""The work of HaT's joint training, from descriptions of models alone."""
+"""The work of HaT's selection and joint training, from descriptions of models alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.budget import student_flop
 from hat_sim.learning.recipes import StudentRecipe
+from hat_sim.learning.work import reference_flop
+from hat_sim.methods.asks import Reads
+from hat_sim.methods.base import Task
 from hat_sim.methods.hat.options import FusionOptions
+from hat_sim.sensors import Places, shape_taken
+
+
+def spaces_of(shortlist: Iterable[str], reads: Reads) -> tuple[Places | None, ...]:
+    """The channels of each reference encoder that the shortlist needs; that for all, where it is empty."""
+    return tuple(dict.fromkeys(reads.get(name) for name in shortlist)) or (None,)
+
+
+def spaces_flop(task: Task, spaces: Sequence[Places | None], width: int) -> int:
+    """All samples through each of these encoders."""
+    shapes = (shape_taken(task.description.shape, places) for places in spaces)
+    return sum(reference_flop(len(task.samples), shape, width) for shape in shapes)
 
 
 def joint_flop(

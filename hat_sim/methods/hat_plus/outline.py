@@ -7,7 +7,7 @@ from hat_sim.methods.base import Task
 from hat_sim.methods.hat.outline import select
 from hat_sim.methods.hat_plus.options import HatPlusOptions, SpreadOptions
 from hat_sim.methods.hat_plus.work import taught_flop
-from hat_sim.methods.outline import Outline, descriptions, work
+from hat_sim.methods.outline import Outline, descriptions, student, work
 
 
 def hat_plus(task: Task, options: HatPlusOptions) -> Outline:
@@ -21,4 +21,4 @@ def self_taught(task: Task, options: SpreadOptions) -> Outline:
 
 def _taught(task: Task, options: SpreadOptions, sources: tuple[Description, ...]) -> Outline:
     yield work("train", "experts and distillation", taught_flop(task, sources, options))
-    return (task.description.name,)
+    return student(task)

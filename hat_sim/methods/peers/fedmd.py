@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hat_sim.learning.fusion import consensus, equal_weights, votes
-from hat_sim.methods.asks import join
+from hat_sim.methods.asks import join_reading
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.exchange import Opinion, fetch_opinions
 from hat_sim.methods.peers.options import DistillationOptions
@@ -25,7 +25,7 @@ from hat_sim.protocol.effects import Compute, Progress, Protocol
 
 def fedmd(task: Task, options: DistillationOptions) -> Protocol[Fitted]:
     """CE on the labels + alpha KL(softmax of the sources' mean logits || p)."""
-    opinions = yield from fetch_opinions(task, (yield from join(task)))
+    opinions = yield from fetch_opinions(task, (yield from join_reading(task)))
     if not opinions:
         return (yield from fall_back(task))
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from hat_sim.learning.architectures import Description
-from hat_sim.methods.asks import join, model_request, predict_requests
-from hat_sim.methods.base import Task
-from hat_sim.methods.outline import Choice, Known, Outline, descriptions, received, work
+from hat_sim.methods.asks import join, join_reading, model_request, predict_requests
+from hat_sim.methods.base import Left, Task
+from hat_sim.methods.outline import Choice, Known, Outline, descriptions, received, student, work
 from hat_sim.methods.peers.options import (
     DistillationOptions,
     FineTuneOptions,
@@ -81,9 +81,10 @@ def distill_weighted(task: Task, options: DistillationOptions) -> Outline:
 
 
 def fedmd(task: Task, options: DistillationOptions) -> Outline:
-    asked = yield from join(task)
-    for _, request in predict_requests(task):
-        replies = yield Ask("transfer", dict.fromkeys(asked, request))
+    reads = yield from join_reading(task)
+    asked = tuple(reads)
+    for _, requests in predict_requests(task, reads):
+        replies = yield Ask("transfer", {name: requests[name] for name in asked})
         asked = tuple(replies.of(Predictions))
     if not asked:
         return (yield from alone(task))
@@ -109,7 +110,7 @@ def select(task: Task, options: SelectorOptions) -> Outline:
 def alone(task: Task) -> Outline:
     """The student on its labels."""
     yield work("train", "training alone", alone_flop(task))
-    return (task.description.name,)
+    return student(task)
 
 
 def fetch_models(task: Task, chosen: Iterable[str], phase: Phase = "transfer") -> Fetching:
@@ -127,11 +128,11 @@ def _able(task: Task, models: dict[str, Known]) -> dict[str, Known]:
 
 
 def _tuned(task: Task, options: FineTuneOptions, able: dict[str, Known]) -> Outline:
-    """The one of them that is best, whose architecture stays."""
+    """The one of them that is best, whose own model stays."""
     flop = {name: tuning_flop(task, options, it.description) for name, it in able.items()}
     [best] = yield Choice(flop, 1)
     yield work("train", "fine-tuning", flop[best])
-    return tuple(dict.fromkeys(it.description.name for it in able.values()))
+    return tuple(dict.fromkeys(Left(it.description.name, it.sensors) for it in able.values()))
 
 
 def _kept(task: Task, label: str, flop: Callable[[Sources], int]) -> Outline:
@@ -152,4 +153,4 @@ def _distilled(task: Task, further_flop: Callable[[tuple[Description, ...]], int
 
 def _taught(task: Task, flop: int) -> Outline:
     yield work("train", "distillation", flop)
-    return (task.description.name,)
+    return student(task)

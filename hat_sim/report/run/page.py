@@ -17,6 +17,7 @@ from hat_sim.report.run.selection import hindsight_figure, score_figure, source_
 from hat_sim.report.run.timeline import timeline_figure
 from hat_sim.report.run.traffic import traffic_figures
 from hat_sim.simulation.diagnosis import sentences
+from hat_sim.simulation.eligibility import told
 
 MOST_PANELS = 40
 MOST_SOURCES = 2000
@@ -27,7 +28,11 @@ def run_page(run: RunRecord) -> Page:
     """What the report of a run says."""
     result = run.result
     detailed = run.targets[:MOST_PANELS]
-    remarks = [*result["notes"], *sorted({note for it in result["targets"] for note in it["notes"]})]
+    remarks = [
+        *result["notes"],
+        *told(result["targets"]),
+        *sorted({note for it in result["targets"] for note in it["notes"]}),
+    ]
     if len(detailed) < len(run.targets):
         remarks.append(
             f"The first {MOST_PANELS} of {len(run.targets):,} targets are shown by themselves; "
@@ -84,13 +89,14 @@ def _answer(run: RunRecord) -> str:
     who = f"{run.targets[0].domain} reaches" if one else f"{len(run.targets):,} targets reach a mean of"
     distance = "as much as" if not gain else f"{points(abs(gain))[1:]} {'above' if gain > 0 else 'below'}"
     comparison = f"{distance} training on own labels alone"
+    whose = "every eligible source's" if told(result["targets"]) else "every source's"
     saved = "less" if traffic["saving"] >= 0 else "more"
     longest = ", one round after another," if "rounds" in result else "" if one else " at most"
     energy = result["energy_j"]
     return (
         f"{who} {percent(result['accuracy'])}, {comparison} "
         f"({percent(result['accuracy_target_only'])}). This moved {size(traffic['payload_bytes'])}, "
-        f"{percent(abs(traffic['saving']))} {saved} than sending every source's model would, and took "
+        f"{percent(abs(traffic['saving']))} {saved} than sending {whose} model would, and took "
         f"{duration(result['time']['simulated_s'])} of simulated time{longest} and "
         f"{joules(energy['compute'] + energy['radio'])}."
     )
