@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hat_sim.errors import InternalError
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
@@ -42,6 +43,7 @@ from hat_sim.protocol.messages import (
 )
 from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.protocol.weights import unpack
+from hat_sim.protocol.work import Work
 
 MOST_LOGIT = float(np.finfo(np.float16).max)
 
@@ -80,35 +82,38 @@ class Source:
     def answer(self, frame: bytes) -> Answer:
         """The answer to a request; what cannot be read or served is answered by an `ErrorReply`."""
         try:
-            message, flop = self._serve(decode(frame, limit=REQUEST_LIMIT))
+            message, work = self._serve(decode(frame, limit=REQUEST_LIMIT))
             reply = encode(message)
         except ProtocolError as error:
             refusal = encode(ErrorReply.of(error.fault, error.detail))
             return Answer(Parcel.of(refusal), refused=error.fault)
-        return Answer(Parcel.of(reply), flop)
+        return Answer(Parcel.of(reply), work.flop, models=work.models)
 
     def model_bytes(self, precision: Precision) -> int:
         """Length of the frame in which the whole model would travel."""
         return len(encode(self._model(ModelRequest(part="model", precision=precision))))
 
-    def _serve(self, request: Message) -> tuple[Message, int]:
+    def _serve(self, request: Message) -> tuple[Message, Work]:
         match request:
             case Join():
-                return self._welcome(request), 0
+                return self._welcome(request), Work(0)
             case SummaryRequest():
-                return self._summary()
+                reply, work = self._summary()
             case CentroidRequest():
-                return self._centroids(request)
+                reply, work = self._centroids(request)
             case PosteriorRequest():
-                return self._posteriors(request)
+                reply, work = self._posteriors(request)
             case EncoderRequest():
-                return self._encoder(request)
+                reply, work = self._encoder(request)
             case ModelRequest():
-                return self._model(request), 0
+                return self._model(request), Work(0)
             case PredictRequest():
-                return self._predictions(request)
+                reply, work = self._predictions(request)
             case _:
                 raise ProtocolError(Fault.UNEXPECTED, f"a source is not asked {request.kind!r}")
+        if Work.of(work).flop <= 0:
+            raise InternalError(f"the answer to {request.kind!r} declares no work")
+        return reply, Work.of(work)
 
     def _welcome(self, request: Join) -> Welcome:
         """Serve a task of the same input shape that shares at least one class."""
@@ -141,7 +146,7 @@ class Source:
         )
         return message, flop
 
-    def _posteriors(self, request: PosteriorRequest) -> tuple[Centroids, int]:
+    def _posteriors(self, request: PosteriorRequest) -> tuple[Centroids, Work]:
         """Centroids of what the model says of the samples that have labels."""
         knowledge = self._knowledge
         shared = self._shared(request.classes)
@@ -152,9 +157,9 @@ class Source:
             centroids=centroids.astype(np.float16),
             accuracy=knowledge.accuracy,
         )
-        return message, len(labelled) * knowledge.model.description.forward_flop
+        return message, len(labelled) * knowledge.model.description.forward
 
-    def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, int]:
+    def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, Work]:
         """The encoder, and centroids in its own space."""
         knowledge = self._knowledge
         model = knowledge.model
@@ -170,7 +175,7 @@ class Source:
             centroids=centroids.astype(np.float16),
             accuracy=knowledge.accuracy,
         )
-        return message, len(knowledge.x) * model.description.encode_flop()
+        return message, len(knowledge.x) * model.description.encoding()
 
     def _model(self, request: ModelRequest) -> ModelTransfer:
         knowledge = self._knowledge
@@ -183,7 +188,7 @@ class Source:
             accuracy=knowledge.accuracy,
         )
 
-    def _predictions(self, request: PredictRequest) -> tuple[Predictions, int]:
+    def _predictions(self, request: PredictRequest) -> tuple[Predictions, Work]:
         """What the model says of samples that it is sent, of the classes that both sides know."""
         knowledge = self._knowledge
         of = knowledge.model.description
@@ -196,7 +201,7 @@ class Source:
             classes=knowledge.names(shared),
             logits=logits.clamp(-MOST_LOGIT, MOST_LOGIT).numpy().astype(np.float16),
         )
-        return message, len(samples) * of.forward_flop
+        return message, len(samples) * of.forward
 
     def _shared(self, classes: Sequence[str]) -> tuple[int, ...]:
         """Indices of the classes that the task and this source share; ProtocolError if there is none."""

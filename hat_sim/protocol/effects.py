@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import Message
+from hat_sim.protocol.work import Work
 
 Phase = Literal["coarse", "fine", "transfer", "train"]
 PHASES: tuple[Phase, ...] = ("coarse", "fine", "transfer", "train")
@@ -73,13 +74,15 @@ class Replies:
 class Compute:
     """Work of the target: `flop` floating-point operations, declared before `run` is called.
 
+    As a `Work` they say which of them are passes through models, whose time some devices know better.
+
     What `run` returns is all that may come of it: a recorded value, found again by all that led to it, may
     stand for the call. A value is picklable and not None, and is not changed afterwards.
     """
 
     phase: Phase
     label: str
-    flop: int
+    flop: Work | int
     run: Callable[[Progress], Any]
 
 

@@ -269,7 +269,7 @@ def _names(domains: Sequence[str], given: Sequence[str | None], reserved: Collec
 
 
 def _faster(profile: DeviceProfile, factor: float) -> DeviceProfile:
-    return profile if factor == 1 else dataclasses.replace(profile, speed=profile.speed * factor)
+    return profile if factor == 1 else profile.faster(factor)
 
 
 def _wider(link: LinkProfile, factor: float) -> LinkProfile:

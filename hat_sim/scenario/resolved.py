@@ -18,7 +18,7 @@ def resolved_scenario(scenario: Scenario) -> dict[str, Any]:
     plain = scenario.model_dump(mode="json", exclude_none=True, exclude={"sweep"})
     plain["method"] = scenario.method.model_dump(mode="json")  # a null option says something
     devices, links = _profiles_in_use(scenario)
-    plain["devices"] = {name: scenario.device_profile(name).figures() for name in devices}
+    plain["devices"] = {name: scenario.device_profile(name).entry() for name in devices}
     plain["links"] = {name: scenario.link_profile(name).figures() for name in links}
     return plain
 

@@ -153,6 +153,12 @@ class Target(Section):
         title="Time budget",
         description='Training time that `architecture: auto` allows: "10 min".',
     )
+    battery: units.Energy | None = Field(
+        default=None,
+        title="Battery",
+        description='What its battery holds, for example "50 J"; the result says whether that was enough '
+        "and, if not, when and at what it ran out.",
+    )
 
 
 class Heterogeneity(Section):

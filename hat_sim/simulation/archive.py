@@ -62,7 +62,7 @@ def finish(
             "wall_s": round(wall_s, 3),
         },
     )
-    outcomes = [_outcome(fleet, record) for fleet in record.fleets]
+    outcomes = [_outcome(fleet, record, plan.scenario.target.battery) for fleet in record.fleets]
     notes = [*plan.notes, *_notes(plan, record)]
     result = result_of(identity_of(plan), outcomes, record.worlds, notes)
     frames = ((row.target, row.kind, row.sender, row.receiver, row.outcome) for row in ledger)
@@ -72,7 +72,7 @@ def finish(
     return result
 
 
-def _outcome(fleet: Fleet, record: RunRecord) -> TargetOutcome:
+def _outcome(fleet: Fleet, record: RunRecord, battery_j: float | None) -> TargetOutcome:
     name = fleet.target.name
     it = record.targets[name]
     return TargetOutcome(
@@ -90,6 +90,7 @@ def _outcome(fleet: Fleet, record: RunRecord) -> TargetOutcome:
         notes=it.notes,
         round=fleet.target.round,
         expanded=tuple(source.name for source in fleet.sources if source.round is not None),
+        battery_j=battery_j,
     )
 
 

@@ -7,6 +7,8 @@ one floating-point operation a nanosecond at 2 W.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -72,10 +74,12 @@ def toy(local_transport: type, drive_conductor: Callable[[Conductor], WorldRecor
         targets: Mapping[str, Script],
         sources: Mapping[str, Callable[[bytes], Answer]],
         transport: type = local_transport,
+        figures: Mapping[str, Any] = MappingProxyType({}),
     ) -> tuple[WorldRecord, list[bytes], list[tuple[str, str, int]]]:
         log: list[tuple[str, str, int]] = []
         nodes = transport(sources, targets)
-        devices = [toy_device(name) for name in (*sources, *targets)]
+        profile = replace(PROFILE, **figures)
+        devices = [replace(toy_device(name), profile=profile) for name in (*sources, *targets)]
 
         def report(*said: Any) -> None:
             log.append(said)

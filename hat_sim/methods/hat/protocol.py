@@ -37,6 +37,7 @@ from hat_sim.protocol.messages import (
     PosteriorRequest,
     SummaryRequest,
 )
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 
 
@@ -150,7 +151,7 @@ def candidates_in_encoder_space(
             candidates[name] = fine.Candidate(transfer.classes, transfer.centroids, own, transfer.accuracy)
         return candidates
 
-    flop = len(samples) * sum(model.description.encode_flop() for model, _ in received.values())
+    flop = len(samples) * sum((model.description.encoding() for model, _ in received.values()), Work(0))
     candidates = (yield Compute("fine", "encoder centroids", flop, centroids)) if received else {}
     return candidates, {name: model for name, (model, _) in received.items()}
 
