@@ -94,26 +94,24 @@ class Source:
         return len(encode(self._model(ModelRequest(part="model", precision=precision))))
 
     def _serve(self, request: Message) -> tuple[Message, Work]:
+        """The answer and its work, of which joining and handing over a model have none."""
         match request:
             case Join():
                 return self._welcome(request), Work(0)
             case SummaryRequest():
-                reply, work = self._summary()
+                return _worked(self._summary())
             case CentroidRequest():
-                reply, work = self._centroids(request)
+                return _worked(self._centroids(request))
             case PosteriorRequest():
-                reply, work = self._posteriors(request)
+                return _worked(self._posteriors(request))
             case EncoderRequest():
-                reply, work = self._encoder(request)
+                return _worked(self._encoder(request))
             case ModelRequest():
                 return self._model(request), Work(0)
             case PredictRequest():
-                reply, work = self._predictions(request)
+                return _worked(self._predictions(request))
             case _:
                 raise ProtocolError(Fault.UNEXPECTED, f"a source is not asked {request.kind!r}")
-        if Work.of(work).flop <= 0:
-            raise InternalError(f"the answer to {request.kind!r} declares no work")
-        return reply, Work.of(work)
 
     def _welcome(self, request: Join) -> Welcome:
         """Serve a task of the same input shape that shares at least one class."""
@@ -210,3 +208,11 @@ class Source:
         if not shared:
             raise ProtocolError(Fault.NOT_ELIGIBLE, "the task shares no class with this source")
         return shared
+
+
+def _worked(answer: tuple[Message, Work | int]) -> tuple[Message, Work]:
+    """An answer that cannot come of nothing; InternalError where it declares no work."""
+    message, work = answer[0], Work.of(answer[1])
+    if work.flop <= 0:
+        raise InternalError(f"the {message.kind} declares no work")
+    return message, work

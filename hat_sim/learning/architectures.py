@@ -200,8 +200,8 @@ class Description:
         return BYTES_PER_FLOAT * (4 * self.parameters + 2 * batch * sum(self._tensors))
 
     def inference_memory(self, batch: int) -> int:
-        """Bytes of asking the model about a batch: weights, and a layer's input and output at a time."""
-        widest = max(before + after for before, after in pairwise(self._tensors))
+        """Bytes of asking about a batch: the weights, and of a layer at a time input, output and ReLU."""
+        widest = max(before + 2 * after for before, after in pairwise(self._tensors))
         return BYTES_PER_FLOAT * (self.parameters + batch * widest)
 
     @property

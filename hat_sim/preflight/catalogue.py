@@ -93,6 +93,9 @@ def _unknown_architectures(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _named_architectures(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    for device, own in scenario.devices.items():
+        for name in own.ms_per_sample or ():
+            yield f"devices.{device}.ms_per_sample.{name}", name
     yield "target.architecture", scenario.target.architecture
     sources = scenario.sources
     if isinstance(sources, tuple):

@@ -57,8 +57,8 @@ class OwnDevice(Section):
     idle_power: units.Power | None = Field(
         default=None,
         title="Idle power",
-        description='Power while it waits, for example "2.7 W"; without it waiting is not counted, and results '
-        "say so.",
+        description='Power while it waits, for example "2.7 W"; without it waiting is not counted, and '
+        "results say so.",
     )
     energy_per_flop: units.FlopEnergy | None = Field(
         default=None,

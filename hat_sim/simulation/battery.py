@@ -15,8 +15,8 @@ from hat_sim.simulation.record import Spent
 class Charge:
     """What a device took of a battery of `capacity_j`.
 
-    Where it is more than that, `empty_ns` is when nothing was left and `phase` what it was then spent on, None
-    for waiting.
+    Where it is more than that, `empty_ns` is when nothing was left and `phase` what that was spent on: None,
+    if it was waiting.
     """
 
     capacity_j: float
