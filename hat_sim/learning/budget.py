@@ -24,7 +24,7 @@ def busy_ns(profile: DeviceProfile, work: Work) -> int:
     """
     times = {name: Fraction(repr(time)) for name, time in profile.sample_times}
     timed = {model: flop for model, flop in work.models.items() if model.architecture in times}
-    by_speed = Fraction(work.flop - sum(timed.values()), int(profile.speed))
+    by_speed = Fraction(work.flop - sum(timed.values()), max(1, int(profile.speed)))
     by_sample = sum(Fraction(flop, it.training_flop) * times[it.architecture] for it, flop in timed.items())
     return ceil((by_speed + by_sample) * NS_PER_S)
 

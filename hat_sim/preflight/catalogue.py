@@ -21,6 +21,7 @@ from hat_sim.scenario.load import ScenarioDocument, load_scenario, varied
 from hat_sim.scenario.messages import option_problems
 from hat_sim.scenario.nearest import suggestion
 from hat_sim.scenario.schema import Scenario
+from hat_sim.scenario.trace_table import trace_problems
 
 
 def load_checked(file: Path, overrides: Sequence[str] = (), seed: int | None = None) -> ScenarioDocument:
@@ -46,6 +47,8 @@ def catalogue_problems(scenario: Scenario) -> Iterator[Problem]:
     facts = known_facts(scenario.data)
     if facts is not None:
         yield from fleet_problems(scenario, facts)
+    elif not isinstance(scenario.sources, tuple) and scenario.sources.trace is not None:
+        yield from trace_problems(scenario.sources.trace)
 
 
 def fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ from hat_sim.scenario.names import (
 )
 from hat_sim.scenario.profiles import OwnDevice, OwnLink
 from hat_sim.scenario.section import Section
+from hat_sim.scenario.trace import Trace
 
 MOST_SEED = 2**63 - 1
 """What a column of a table of results can hold."""
@@ -198,6 +199,18 @@ class SourceDistribution(Section):
         title="Share of the classes",
         description="How many of its domain's classes each source was trained on; by default all.",
     )
+    trace: Trace | None = Field(
+        default=None,
+        title="Trace",
+        description="A table of devices that speeds and rates are drawn from; all else is that of the "
+        "profiles in `devices` and `links`.",
+    )
+
+    @model_validator(mode="after")
+    def _spread_by_one_thing(self) -> Self:
+        if self.trace is not None and self.heterogeneity != Heterogeneity():
+            raise refuse("a trace spreads speeds and rates by itself", "no `heterogeneity` beside a `trace`")
+        return self
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:
