@@ -15,7 +15,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hat_sim.cli import compare, data, diagnose, profiles, report, run, schema, sweep, traffic, validate
+from hat_sim.cli import (
+    calibrate,
+    compare,
+    data,
+    diagnose,
+    profiles,
+    report,
+    run,
+    schema,
+    sweep,
+    traffic,
+    validate,
+)
 from hat_sim.errors import LostProcessError, RemoteError, UserError, told
 
 EXIT_OTHER = 1
@@ -59,6 +71,7 @@ app.command("diagnose")(diagnose.diagnose)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("profiles")(profiles.profiles)
+app.command("calibrate")(calibrate.calibrate)
 app.add_typer(data.app, name="data")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
@@ -18,9 +18,6 @@ from hat_sim.seeding import derive_seed
 
 PATH = "sources.trace"
 MOST_TOLD = 5
-
-Cell = tuple[str, Any]
-"""Where a cell stands, such as `phones.csv:3`, and what is in it."""
 
 
 @dataclass(frozen=True)
@@ -65,39 +62,44 @@ def _table(trace: Trace, content: bytes) -> TraceTable:
     if suffix not in _READERS:
         what = f"{trace.file.name} is neither .csv nor .parquet"
         raise UserError(Problem(what, path=f"{PATH}.file", hint="a table with a row for each device"))
-    columns = trace.columns.computation, trace.columns.communication
-    computation, communication = (list(cells) for cells in _READERS[suffix](trace, content, columns))
-    if not computation:
-        raise UserError(
-            Problem(f"{trace.file.name} has no row", path=f"{PATH}.file", hint="one for each device")
-        )
-    wrong = [*_wrong(columns[0], computation, trace.speed), *_wrong(columns[1], communication, trace.rate)]
+    names = trace.columns.computation, trace.columns.communication
+    rows = _READERS[suffix](trace, content, names)
+    if not rows.cells[0]:
+        hint = "one for each device"
+        raise UserError(Problem(f"{trace.file.name} has no row", path=f"{PATH}.file", hint=hint))
+    wrong = [
+        f"{rows.place.format(rows.numbers[k])}: {name} {why}"
+        for name, cells, figure in zip(names, rows.cells, (trace.speed, trace.rate), strict=True)
+        for k, why in _wrong(cells, figure)
+    ]
     if wrong:
         left = len(wrong) - MOST_TOLD
         more = [f"{trace.file.name} has {left:,} more"] if left > 0 else []
         hint = "a number greater than 0 in each row"
         raise UserError([Problem(it, path=f"{PATH}.file", hint=hint) for it in wrong[:MOST_TOLD] + more])
-    return TraceTable(
-        trace,
-        tuple(float(cell) for _, cell in computation),
-        tuple(float(cell) for _, cell in communication),
-        hashlib.sha256(content).hexdigest(),
-    )
+    computation, communication = (tuple(map(float, cells)) for cells in rows.cells)
+    return TraceTable(trace, computation, communication, hashlib.sha256(content).hexdigest())
 
 
-def _wrong(column: str, cells: Sequence[Cell], figure: Callable[[float], float]) -> list[str]:
-    """What is wrong with the cells of a column, if they are not all numbers whose figure is 1 or more."""
-    found = [f"{where}: {column} {why}" for where, cell in cells if (why := _no_number(cell)) is not None]
+@dataclass(frozen=True)
+class _Rows:
+    """The cells of both columns, and for each row its number, which `place` says where to find."""
+
+    cells: tuple[list[Any], list[Any]]
+    numbers: Sequence[int]
+    place: str
+
+
+def _wrong(cells: Sequence[Any], figure: Callable[[float], float]) -> list[tuple[int, str]]:
+    """The indices of cells that are no numbers whose figure is 1 or more, and what is wrong with each."""
+    found = [(k, why) for k, cell in enumerate(cells) if (why := _no_number(cell)) is not None]
     if found:
         return found
-    numbers = [float(cell) for _, cell in cells]
+    numbers = list(map(float, cells))
     if min(figure(min(numbers)), figure(max(numbers))) >= 1:
         return []
-    return [
-        f"{where}: {column} {number:g} is less than one operation or bit a second"
-        for (where, _), number in zip(cells, numbers, strict=True)
-        if figure(number) < 1
-    ]
+    what = "is {:g}, which makes less than one operation or bit a second"
+    return [(k, what.format(number)) for k, number in enumerate(numbers) if figure(number) < 1]
 
 
 def _no_number(cell: Any) -> str | None:
@@ -105,41 +107,42 @@ def _no_number(cell: Any) -> str | None:
     if cell is None or cell == "":
         return "is missing"
     try:
-        number = float("" if isinstance(cell, bool) or "_" in str(cell) else cell)
+        number = float("" if isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell) else cell)
     except (TypeError, ValueError):
         return f"is no number, got {str(cell)[:40]!r}"
     return None if isfinite(number) and number > 0 else f"is {number:g}"
 
 
-def _from_csv(trace: Trace, content: bytes, columns: tuple[str, ...]) -> Iterator[Iterable[Cell]]:
-    name = trace.file.name
+def _from_csv(trace: Trace, content: bytes, names: tuple[str, str]) -> _Rows:
     try:
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        header = next(reader, [])
-        rows = [(f"{name}:{reader.line_num}", row) for row in reader if row]
+        header = [it.strip() for it in next(reader, [])]
+        first, second = (_place(trace, name, header) for name in names)
+        numbers, cells = [], ([], [])  # type: ignore[var-annotated]
+        for row in reader:
+            if row:
+                numbers.append(reader.line_num)
+                for place, column in zip((first, second), cells, strict=True):
+                    column.append(row[place].strip() if place < len(row) else None)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(Problem(f"{name} is no CSV: {error}", path=f"{PATH}.file")) from None
-    places = [_place(trace, column, [it.strip() for it in header]) for column in columns]
-    for place in places:
-        yield ((where, row[place].strip() if place < len(row) else None) for where, row in rows)
+        raise UserError(Problem(f"{trace.file.name} is no CSV: {error}", path=f"{PATH}.file")) from None
+    return _Rows(cells, numbers, f"{trace.file.name}:{{}}")
 
 
-def _from_parquet(trace: Trace, content: bytes, columns: tuple[str, ...]) -> Iterator[Iterable[Cell]]:
+def _from_parquet(trace: Trace, content: bytes, names: tuple[str, str]) -> _Rows:
     import pyarrow as pa
     from pyarrow import parquet
 
-    name = trace.file.name
     try:
         file = parquet.ParquetFile(pa.BufferReader(content))
-        header = list(file.schema_arrow.names)
-        for column in columns:
-            _place(trace, column, header)
-        table = file.read(columns=list(columns))
+        for name in names:
+            _place(trace, name, list(file.schema_arrow.names))
+        table = file.read(columns=list(names))
     except (pa.ArrowException, OSError) as error:
-        what = f"{name} is no Parquet file: {str(error).splitlines()[0]}"
+        what = f"{trace.file.name} is no Parquet file: {str(error).splitlines()[0]}"
         raise UserError(Problem(what, path=f"{PATH}.file")) from None
-    for column in columns:
-        yield ((f"{name}, row {k}", cell) for k, cell in enumerate(table.column(column).to_pylist(), 1))
+    first, second = (table.column(name).to_pylist() for name in names)
+    return _Rows((first, second), range(1, len(first) + 1), f"{trace.file.name}, row {{}}")
 
 
 def _place(trace: Trace, column: str, header: list[str]) -> int:
