@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from hat_sim.simulation.battery import batteries_told
 from hat_sim.simulation.diagnosis import Finding, sentences
 from hat_sim.simulation.result import idle_told, total_joules
 from hat_sim.simulation.run_folder import REPORT
@@ -25,7 +25,7 @@ def print_summary(console: Console, result: dict[str, Any], folder: Path) -> Non
     if "rounds" in result:
         console.print(_rounds(result))
     console.print(_costs(result))
-    for sentence in _batteries(result["targets"]):
+    for sentence in batteries_told(result["targets"]):
         console.print(f"battery: {sentence}", soft_wrap=True, markup=False, highlight=False)
     for note in sorted({note for target in result["targets"] for note in target["notes"]}):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
@@ -103,16 +103,3 @@ def _costs(result: dict[str, Any]) -> Table:
     table.add_row("energy", f"{total_joules(energy):,.3f} J", f"radio {energy['radio']:,.3f} J")
     table.add_row("of it idle", *idle_told(energy))
     return table
-
-
-def _batteries(targets: list[dict[str, Any]]) -> Iterator[str]:
-    """A sentence for each target that has a battery."""
-    for it in targets:
-        if (battery := it.get("battery")) is None:
-            continue
-        used = f"{it['domain']} spends {battery['used_j']:,.3f} J of {battery['capacity_j']:,.3f} J"
-        if battery["fits"]:
-            yield f"{used}."
-        else:
-            doing = f"in {battery['empty_phase']}" if battery["empty_phase"] else "while it waits"
-            yield f"{used}: it does not fit, and is empty after {battery['empty_s']:,.3f} s, {doing}."

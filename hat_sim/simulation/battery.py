@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from typing import Any
@@ -52,6 +52,19 @@ def charge_of(spent: Sequence[Spent], capacity_j: float) -> Charge:
         key=lambda it: (it.start_ns, -it.end_ns),
     )
     return Charge(capacity_j, used_j, too_long, last.phase)
+
+
+def batteries_told(targets: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence for each of a result's targets that has a battery."""
+    for it in targets:
+        if (battery := it.get("battery")) is None:
+            continue
+        used = f"{it['domain']} spends {battery['used_j']:,.3f} J of {battery['capacity_j']:,.3f} J"
+        if battery["fits"]:
+            yield f"{used}."
+        else:
+            doing = f"in {battery['empty_phase']}" if battery["empty_phase"] else "while it waits"
+            yield f"{used}: it does not fit, and is empty after {battery['empty_s']:,.3f} s, {doing}."
 
 
 def _used_by(spent: Sequence[Spent], now_ns: int) -> float:

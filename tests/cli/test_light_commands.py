@@ -23,6 +23,12 @@ sources: {devices: {pi4: 29}, links: lte}
 HEAVY = {"torch", "ray", "pyarrow", "sklearn", "scipy", "pandas"}
 
 
+NAMES_MODULES = (
+    "import sys; from hat_sim.cli.main import main; code = main(sys.argv[1:]);"
+    "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr); sys.exit(code)"
+)
+
+
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
     """A sound scenario file."""
@@ -162,13 +168,24 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("verb", ["--help", "validate", "schema", "profiles", "data list"])
 def test_a_light_verb_imports_nothing_heavy(verb, good) -> None:
-    code = (
-        "import sys; from hat_sim.cli.main import main; code = main(sys.argv[1:]);"
-        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr); sys.exit(code)"
-    )
-    ended = run(code, *([verb, str(good)] if verb == "validate" else verb.split()))
+    ended = run(NAMES_MODULES, *([verb, str(good)] if verb == "validate" else verb.split()))
     assert ended.returncode == 0, ended.stderr
     assert not HEAVY & set(ended.stderr.split())
+
+
+def test_a_trace_leaves_validate_light_unless_it_is_parquet(good) -> None:
+    """pyarrow comes for a Parquet file alone."""
+    from pyarrow import csv, parquet
+
+    trace = "file: phones.csv, computation: GFLOP/s, communication: kbit/s, direction: up"
+    traced = SCENARIO.replace("links: lte}", f"links: lte, trace: {{{trace}}}}}")
+    (good.parent / "phones.csv").write_text("computation,communication\n1,2\n")
+    parquet.write_table(csv.read_csv(good.parent / "phones.csv"), good.parent / "phones.parquet")
+    for text, heavy in ((traced, set()), (traced.replace("csv", "parquet"), {"pyarrow"})):
+        good.write_text(text)
+        ended = run(NAMES_MODULES, "validate", str(good))
+        assert ended.returncode == 0, ended.stderr
+        assert HEAVY & set(ended.stderr.split()) == heavy
 
 
 def test_a_reader_that_hangs_up_causes_no_noise() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from hat_sim.quantities import counted, duration, joules, percent, points, size
+from hat_sim.quantities import counted, duration, joules, listed, percent, points, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ACCENT, BASELINE
 from hat_sim.report.run.record import RunRecord
@@ -107,9 +107,11 @@ def energy_figure(run: RunRecord) -> Figure:
     total = total_joules(energy)
     first = devices[0]
     share = first["joules"] / total if total else 0.0
+    phases = [f"{phase} {joules(amount)}" for phase, amount in energy.get("by_phase", {}).items()]
     caption = (
         f"{first['device']} spends {percent(share)} of {joules(total)}; of all, computing takes "
-        f"{joules(energy['compute'])} and the radio {joules(energy['radio'])}. {waiting(energy)}."
+        f"{joules(energy['compute'])} and the radio {joules(energy['radio'])}. "
+        f"By phase: {listed(phases)}. {waiting(energy)}."
     )
     rest = devices[MOST_DEVICES:]
     shown = devices

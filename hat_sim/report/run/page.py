@@ -16,6 +16,7 @@ from hat_sim.report.run.rounds import rounds_figure
 from hat_sim.report.run.selection import hindsight_figure, score_figure, source_listing
 from hat_sim.report.run.timeline import timeline_figure
 from hat_sim.report.run.traffic import traffic_figures
+from hat_sim.simulation.battery import batteries_told
 from hat_sim.simulation.diagnosis import sentences
 from hat_sim.simulation.result import total_joules
 
@@ -29,6 +30,7 @@ def run_page(run: RunRecord) -> Page:
     result = run.result
     detailed = run.targets[:MOST_PANELS]
     remarks = [*result["notes"], *sorted({note for it in result["targets"] for note in it["notes"]})]
+    remarks += [f"Battery: {sentence}" for sentence in batteries_told(result["targets"])]
     if len(detailed) < len(run.targets):
         remarks.append(
             f"The first {MOST_PANELS} of {len(run.targets):,} targets are shown by themselves; "
