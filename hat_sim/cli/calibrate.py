@@ -20,7 +20,7 @@ def calibrate(
         str | None, typer.Option(help='Watts while it trains, for example "7.2 W"; they cannot be measured.')
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Beside one thread; by default all cores.")
+        int | None, typer.Option(min=1, max=1024, help="Beside one thread; by default all cores.")
     ] = None,
 ) -> None:
     """Measure this machine in less than half a minute, and write it as a device of a scenario."""

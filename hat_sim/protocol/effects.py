@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeVar
 
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import Message
-from hat_sim.protocol.work import Work
 
 Phase = Literal["coarse", "fine", "transfer", "train"]
 PHASES: tuple[Phase, ...] = ("coarse", "fine", "transfer", "train")
@@ -74,7 +73,7 @@ class Replies:
 class Compute:
     """Work of the target: `flop` floating-point operations, declared before `run` is called.
 
-    As a `Work` they say which of them are passes through models, whose time some devices know better.
+    A `hat_sim.protocol.work.Work` says which of them are passes through models, whose time some devices know.
 
     What `run` returns is all that may come of it: a recorded value, found again by all that led to it, may
     stand for the call. A value is picklable and not None, and is not changed afterwards.
@@ -82,7 +81,7 @@ class Compute:
 
     phase: Phase
     label: str
-    flop: Work | int
+    flop: int
     run: Callable[[Progress], Any]
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
 
 class Model(NamedTuple):
@@ -14,31 +13,46 @@ class Model(NamedTuple):
     training_flop: int
 
 
-@dataclass(frozen=True)
-class Work:
-    """`flop` operations, of which `models` says how many are passes of samples through each model.
+class Work(int):
+    """A number of operations, of which `models` says how many are passes of samples through each model.
 
-    Works add up, and are multiplied by whole numbers; a plain number of operations is work without a model.
+    Works add up, with each other and with plain operations, and are multiplied by whole numbers; anything else
+    that is done with one gives a plain number.
     """
 
-    flop: int
-    models: Mapping[Model, int] = field(default_factory=dict)
+    models: Mapping[Model, int]
+
+    def __new__(cls, flop: int, models: Mapping[Model, int] | None = None) -> Work:
+        work = super().__new__(cls, flop)
+        work.models = dict(models or {})
+        return work
 
     @classmethod
-    def of(cls, work: Work | int) -> Work:
-        return work if isinstance(work, Work) else cls(work)
+    def of(cls, flop: int) -> Work:
+        """The same number as work."""
+        return flop if isinstance(flop, Work) else cls(flop)
 
-    def __add__(self, other: Work | int) -> Work:
-        it = Work.of(other)
-        both = {
-            model: self.models.get(model, 0) + it.models.get(model, 0)
-            for model in {**self.models, **it.models}
-        }
-        return Work(self.flop + it.flop, both)
+    @property
+    def flop(self) -> int:
+        """The number alone."""
+        return int(self)
+
+    def __getnewargs__(self) -> tuple[int, Mapping[Model, int]]:  # type: ignore[override]
+        return int(self), self.models
+
+    def __add__(self, other: int) -> Work:
+        both = dict(self.models)
+        for model, flop in Work.of(other).models.items():
+            both[model] = both.get(model, 0) + flop
+        return Work(int(self) + int(other), both)
 
     __radd__ = __add__
 
-    def __mul__(self, times: int) -> Work:
-        return Work(self.flop * times, {model: flop * times for model, flop in self.models.items()})
+    def __mul__(self, times: SupportsIndex) -> Work:  # type: ignore[override]
+        count = int(times)
+        return Work(int(self) * count, {model: flop * count for model, flop in self.models.items()})
 
     __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return f"Work({int(self)}, {dict(self.models)})"

@@ -14,7 +14,7 @@ from hat_sim.provenance import code_digest
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.scenario.resolved import resolved_scenario
 from hat_sim.simulation.diagnosis import evidence_of, findings
-from hat_sim.simulation.record import RunRecord, TargetResult
+from hat_sim.simulation.record import RunRecord, TargetResult, joules_of_each
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of, rounded_floats
 from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import trace_events
@@ -49,6 +49,7 @@ def finish(
     folder.write_curves(curves)
     folder.write_fleet(fleet)
     folder.write_selection([row for name, it in record.targets.items() for row in _selection(name, it)])
+    folder.write_energy(joules_of_each([it for world in record.worlds for it in world.spent]))
     folder.write_fusion([row for name, it in record.targets.items() for row in _fusion(plan, name, it)])
     folder.write_json(TIMELINE, trace_events(record.worlds))
     folder.write_json(

@@ -76,6 +76,19 @@ class WorldRecord:
         return joules_by("device", [it for it in self.spent if it.part == "radio"])
 
 
+def joules_of_each(spent: Iterable[Spent]) -> list[dict[str, Any]]:
+    """A row for each device, phase and part that spent anything, with the correctly rounded sum."""
+    found: defaultdict[tuple[str, str | None, Part], list[float]] = defaultdict(list)
+    for it in spent:
+        found[it.device, it.phase, it.part].append(it.joules)
+    return [
+        {"device": device, "phase": phase, "part": part, "joules": fsum(amounts)}
+        for (device, phase, part), amounts in sorted(
+            found.items(), key=lambda it: (it[0][0], it[0][1] or "", it[0][2])
+        )
+    ]
+
+
 def joules_by(what: Literal["device", "part", "phase"], spent: Iterable[Spent]) -> dict[str, float]:
     """The correctly rounded sum for each device, part or phase, in the order in which they first occur."""
     found: defaultdict[str, list[float]] = defaultdict(list)

@@ -115,6 +115,12 @@ class TestRunFolder:
         assert sum(it["energy_j"] for it in targets) == pytest.approx(energy["compute"] + energy["radio"])
         assert sum(energy["by_device"].values()) == pytest.approx(energy["compute"] + energy["radio"])
         assert sum(energy["by_phase"].values()) == pytest.approx(energy["compute"] + energy["radio"])
+        rows = pq.read_table(folder / "energy.parquet").to_pylist()
+        assert {it["part"] for it in rows} == {"compute", "radio"}
+        for key, sums in (("device", energy["by_device"]), ("phase", energy["by_phase"])):
+            for name, joules in sums.items():
+                own = sum(it["joules"] for it in rows if it[key] == name)
+                assert own == pytest.approx(joules, rel=1e-8)
         assert energy["idle"] is None and energy["idle_devices"]["counted"] == 0
         assert result["time"]["simulated_s"] == max(it["simulated_s"] for it in targets)
         assert result["accuracy"] == pytest.approx(np.mean([it["accuracy"] for it in targets]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import pytest
@@ -70,6 +71,8 @@ def test_works_add_up_with_their_models(one: Work, other: Work, times: int) -> N
         parts = times * one.models.get(model, 0) + other.models.get(model, 0)
         assert both.models.get(model, 0) == parts
     assert sum([one, other], Work(0)) == one + other == other + one
+    again = pickle.loads(pickle.dumps(both))
+    assert (again, again.models) == (both, both.models)
 
 
 def peak(run: Callable[[], object]) -> int:
