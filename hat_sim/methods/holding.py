@@ -56,7 +56,7 @@ def drawn(options: Any, sources: int) -> Holding:
 
 
 def selected(options: Any, sources: int) -> Holding:
-    """`top` of them; with encoders as the space of fine selection, those of all that may be shortlisted."""
+    """`top` of them; where fine selection looks into models, those of all that may be shortlisted."""
     top = min(options.top, sources)
     trained = top if getattr(options, "unfrozen_blocks", 0) else 0
     if options.fine_space == "reference":

@@ -16,7 +16,7 @@ class Model(NamedTuple):
 class Work(int):
     """A number of operations, of which `models` says how many are passes of samples through each model.
 
-    Works add up, with each other and with plain operations, and are multiplied by whole numbers; anything else
+    Works add up, with each other and with plain operations, and are multiplied by whole numbers. All else
     that is done with one gives a plain number.
     """
 
@@ -48,7 +48,7 @@ class Work(int):
 
     __radd__ = __add__
 
-    def __mul__(self, times: SupportsIndex) -> Work:  # type: ignore[override]
+    def __mul__(self, times: SupportsIndex) -> Work:
         count = int(times)
         return Work(int(self) * count, {model: flop * count for model, flop in self.models.items()})
 

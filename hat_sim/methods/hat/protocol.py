@@ -182,7 +182,7 @@ def candidates_in_logit_space(
             candidates[name] = fine.Candidate(reply.classes, reply.centroids, own, reply.accuracy)
         return candidates
 
-    flop = len(labelled) * sum(models[name].model.description.forward_flop for name in received)
+    flop = len(labelled) * sum((models[name].model.description.forward for name in received), Work(0))
     candidates = (yield Compute("fine", "posterior centroids", flop, centroids)) if received else {}
     return candidates, models
 
