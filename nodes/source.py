@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hat_sim.errors import InternalError
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
@@ -42,6 +43,7 @@ from hat_sim.protocol.messages import (
 )
 from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.protocol.weights import unpack
+from hat_sim.protocol.work import Work
 from hat_sim.quantities import listed
 from hat_sim.sensors import shape_taken
 
@@ -84,33 +86,34 @@ class Source:
     def answer(self, frame: bytes) -> Answer:
         """The answer to a request; what cannot be read or served is answered by an `ErrorReply`."""
         try:
-            message, flop = self._serve(decode(frame, limit=REQUEST_LIMIT))
+            message, work = self._serve(decode(frame, limit=REQUEST_LIMIT))
             reply = encode(message)
         except ProtocolError as error:
             refusal = encode(ErrorReply.of(error.fault, error.detail))
             return Answer(Parcel.of(refusal), refused=error.fault)
-        return Answer(Parcel.of(reply), flop)
+        return Answer(Parcel.of(reply), work.flop, models=work.models)
 
     def model_bytes(self, precision: Precision) -> int:
         """Length of the frame in which the whole model would travel."""
         return len(encode(self._model(ModelRequest(part="model", precision=precision))))
 
-    def _serve(self, request: Message) -> tuple[Message, int]:
+    def _serve(self, request: Message) -> tuple[Message, Work]:
+        """The answer and its work, of which joining and handing over a model have none."""
         match request:
             case Join():
-                return self._welcome(request), 0
+                return self._welcome(request), Work(0)
             case SummaryRequest():
-                return self._summary()
+                return _worked(self._summary())
             case CentroidRequest():
-                return self._centroids(request)
+                return _worked(self._centroids(request))
             case PosteriorRequest():
-                return self._posteriors(request)
+                return _worked(self._posteriors(request))
             case EncoderRequest():
-                return self._encoder(request)
+                return _worked(self._encoder(request))
             case ModelRequest():
-                return self._model(request), 0
+                return self._model(request), Work(0)
             case PredictRequest():
-                return self._predictions(request)
+                return _worked(self._predictions(request))
             case _:
                 raise ProtocolError(Fault.UNEXPECTED, f"a source is not asked {request.kind!r}")
 
@@ -160,7 +163,7 @@ class Source:
         )
         return message, flop
 
-    def _posteriors(self, request: PosteriorRequest) -> tuple[Centroids, int]:
+    def _posteriors(self, request: PosteriorRequest) -> tuple[Centroids, Work]:
         """Centroids of what the model says of the samples that have labels."""
         knowledge = self._knowledge
         shared = self._shared(request.classes)
@@ -171,9 +174,9 @@ class Source:
             centroids=centroids.astype(np.float16),
             accuracy=knowledge.accuracy,
         )
-        return message, len(labelled) * knowledge.model.description.forward_flop
+        return message, len(labelled) * knowledge.model.description.forward
 
-    def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, int]:
+    def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, Work]:
         """The encoder, and centroids in its own space."""
         knowledge = self._knowledge
         model = knowledge.model
@@ -190,7 +193,7 @@ class Source:
             accuracy=knowledge.accuracy,
             sensors=knowledge.sensors,
         )
-        return message, len(knowledge.x) * model.description.encode_flop()
+        return message, len(knowledge.x) * model.description.encoding()
 
     def _model(self, request: ModelRequest) -> ModelTransfer:
         knowledge = self._knowledge
@@ -204,7 +207,7 @@ class Source:
             sensors=knowledge.sensors,
         )
 
-    def _predictions(self, request: PredictRequest) -> tuple[Predictions, int]:
+    def _predictions(self, request: PredictRequest) -> tuple[Predictions, Work]:
         """What the model says of samples that it is sent, of the classes that both sides know."""
         knowledge = self._knowledge
         of = knowledge.model.description
@@ -217,7 +220,7 @@ class Source:
             classes=knowledge.names(shared),
             logits=logits.clamp(-MOST_LOGIT, MOST_LOGIT).numpy().astype(np.float16),
         )
-        return message, len(samples) * of.forward_flop
+        return message, len(samples) * of.forward
 
     def _shared(self, classes: Sequence[str]) -> tuple[int, ...]:
         """Indices of the classes that the task and this source share; ProtocolError if there is none."""
@@ -226,3 +229,11 @@ class Source:
         if not shared:
             raise ProtocolError(Fault.NOT_ELIGIBLE, "the task shares no class with this source")
         return shared
+
+
+def _worked(answer: tuple[Message, Work | int]) -> tuple[Message, Work]:
+    """An answer that cannot come of nothing; InternalError where it declares no work."""
+    message, work = answer[0], Work.of(answer[1])
+    if work.flop <= 0:
+        raise InternalError(f"the {message.kind} declares no work")
+    return message, work

@@ -16,6 +16,7 @@ from hat_sim.protocol.effects import Ask, Compute, Progress, Protocol, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import ErrorReply
 from hat_sim.protocol.steps import AskStep, ComputeStep, Done, Parcel, Step
+from hat_sim.protocol.work import Work
 from nodes.replay import History, NoOutcomes, Outcomes, remembered
 
 
@@ -89,9 +90,10 @@ class Target:
                 case Ask():
                     value = Replies()
                 case Compute(phase, label, flop):
-                    if flop <= 0:
+                    work = Work.of(flop)
+                    if work.flop <= 0:
                         raise InternalError(f"{label!r} declares no work")
-                    return ComputeStep(phase, label, flop)
+                    return ComputeStep(phase, label, work.flop, work.models)
                 case other:
                     raise InternalError(f"a protocol yields Ask or Compute, not a {type(other).__name__}")
 

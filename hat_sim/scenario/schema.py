@@ -36,6 +36,7 @@ from hat_sim.scenario.names import (
 )
 from hat_sim.scenario.profiles import OwnDevice, OwnLink
 from hat_sim.scenario.section import Section
+from hat_sim.scenario.trace import Trace
 from hat_sim.sensors import axis_of, sensor_problems
 
 MOST_SEED = 2**63 - 1
@@ -193,6 +194,12 @@ class Target(Section):
         title="Time budget",
         description='Training time that `architecture: auto` allows: "10 min".',
     )
+    battery: units.Energy | None = Field(
+        default=None,
+        title="Battery",
+        description='What its battery holds, for example "50 J"; the result says whether that was enough '
+        "and, if not, when and at what it ran out.",
+    )
 
 
 class Heterogeneity(Section):
@@ -238,6 +245,18 @@ class SourceDistribution(Section):
         description="A name, a list, or counts by name; who has `accelerometer+gyroscope` carries both. By "
         "default each source carries all that the data have.",
     )
+    trace: Trace | None = Field(
+        default=None,
+        title="Trace",
+        description="A table of devices that speeds and rates are drawn from; all else is that of the "
+        "profiles in `devices` and `links`.",
+    )
+
+    @model_validator(mode="after")
+    def _spread_by_one_thing(self) -> Self:
+        if self.trace is not None and self.heterogeneity != Heterogeneity():
+            raise refuse("a trace spreads speeds and rates by itself", "no `heterogeneity` beside a `trace`")
+        return self
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:

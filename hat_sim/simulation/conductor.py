@@ -15,13 +15,15 @@ from functools import partial
 from typing import Any
 
 from hat_sim.errors import InternalError
+from hat_sim.learning.budget import busy_ns
 from hat_sim.network.access import AccessLink
 from hat_sim.network.flows import Delivery, FlowNetwork
 from hat_sim.network.tcp import WireBytes
 from hat_sim.protocol.ledger import DELIVERED, IN_FLIGHT, LATE, LedgerRow, refused
 from hat_sim.protocol.steps import Answer, AskStep, ComputeStep, Done, Parcel, Step
+from hat_sim.protocol.work import Work
 from hat_sim.scenario.fleet import Device
-from hat_sim.simulation.clock import NS_PER_S, Clock
+from hat_sim.simulation.clock import Clock
 from hat_sim.simulation.energy import EnergyMeter
 from hat_sim.simulation.record import Busy, TargetTimes, WorldRecord
 from hat_sim.simulation.transport import Ticket, Transport
@@ -128,7 +130,7 @@ class Conductor:
     def _compute(self, target: str, work: ComputeStep) -> None:
         """Start the work now; the target goes on when its simulated time is up."""
         self._report(target, f"{work.phase}: {work.label}", self._clock.now_ns)
-        end_ns = self._occupy(target, work.label, work.phase, work.flop)
+        end_ns = self._occupy(target, work.label, work.phase, Work(work.flop, work.models))
         self._spend(target, work.phase, end_ns - self._clock.now_ns)
         ticket = self._transport.compute(target, work)
         self._clock.schedule(end_ns, partial(self._resume, target, ticket, None))
@@ -199,7 +201,8 @@ class Conductor:
         answer = exchange.answers[source]
         if answer.refused is not None:
             row.outcome = refused(answer.refused)
-        ready_ns = self._occupy(source, f"answer {row.kind}", row.phase, answer.flop)
+        work = Work(answer.flop, answer.models)
+        ready_ns = self._occupy(source, f"answer {row.kind}", row.phase, work)
         self._clock.schedule(ready_ns, partial(self._reply, exchange, source, answer))
 
     def _reply(self, exchange: _Exchange, source: str, answer: Answer) -> Waiting:
@@ -215,19 +218,21 @@ class Conductor:
         ticket = self._transport.advance(exchange.target, exchange.replies)
         yield from self._resume(exchange.target, ticket, exchange)
 
-    def _occupy(self, name: str, label: str, phase: str, flop: int) -> int:
+    def _occupy(self, name: str, label: str, phase: str, work: Work) -> int:
         """Let a device work as soon as it is free; the time at which it has finished."""
         device = self._devices[name]
         start_ns = max(self._clock.now_ns, self._free_ns[name])
-        busy_ns = -(-flop * NS_PER_S // int(device.profile.speed))
-        if busy_ns:
-            self._energy.computed(device, busy_ns)
-            self._busy.append(Busy(name, label, phase, start_ns, start_ns + busy_ns, flop))
-        self._free_ns[name] = start_ns + busy_ns
-        return start_ns + busy_ns
+        end_ns = start_ns + busy_ns(device.profile, work)
+        if end_ns > start_ns:
+            busy = Busy(name, label, phase, start_ns, end_ns, work.flop)
+            self._energy.computed(device, busy)
+            self._busy.append(busy)
+        self._free_ns[name] = end_ns
+        return end_ns
 
     def _carried(self, row: LedgerRow, wire: WireBytes) -> None:
-        self._energy.carried(self._devices[row.sender], self._devices[row.receiver], wire)
+        sender, receiver = self._devices[row.sender], self._devices[row.receiver]
+        self._energy.carried(sender, receiver, wire, row.phase, self._clock.now_ns)
 
     def _spend(self, target: str, phase: str, ns: int) -> None:
         self._phase_ns[target][phase] = self._phase_ns[target].get(phase, 0) + ns
@@ -239,9 +244,10 @@ class Conductor:
             frame.row.wire_bytes = wire.total
             self._carried(frame.row, wire)
         times = {name: TargetTimes(self._end_ns[name], self._phase_ns[name]) for name in self._targets}
-        return WorldRecord(
-            self._ledger, self._busy, times, dict(self._energy.compute_j), dict(self._energy.radio_j)
-        )
+        end_ns = max(self._end_ns.values())
+        spent = self._energy.spent(self._devices.values(), self._busy, self._end_ns, end_ns)
+        idle = tuple(it.name for it in self._devices.values() if it.profile.idle_power is not None)
+        return WorldRecord(self._ledger, self._busy, times, spent, tuple(self._devices), idle)
 
 
 def access_link(device: Device) -> AccessLink:

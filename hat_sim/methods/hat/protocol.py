@@ -30,6 +30,7 @@ from hat_sim.protocol.messages import (
     PosteriorRequest,
     SummaryRequest,
 )
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 from hat_sim.sensors import Places, shape_taken, taken
 
@@ -160,7 +161,7 @@ def candidates_in_encoder_space(
             candidates[name] = fine.Candidate(transfer.classes, transfer.centroids, own, transfer.accuracy)
         return candidates
 
-    flop = len(samples) * sum(model.description.encode_flop() for model, _ in received.values())
+    flop = len(samples) * sum((model.description.encoding() for model, _ in received.values()), Work(0))
     candidates = (yield Compute("fine", "encoder centroids", flop, centroids)) if received else {}
     return candidates, {name: model for name, (model, _) in received.items()}
 
@@ -191,7 +192,7 @@ def candidates_in_logit_space(
             candidates[name] = fine.Candidate(reply.classes, reply.centroids, own, reply.accuracy)
         return candidates
 
-    flop = len(labelled) * sum(models[name].model.description.forward_flop for name in received)
+    flop = len(labelled) * sum((models[name].model.description.forward for name in received), Work(0))
     candidates = (yield Compute("fine", "posterior centroids", flop, centroids)) if received else {}
     return candidates, models
 
