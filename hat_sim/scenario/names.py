@@ -96,7 +96,7 @@ SourceDomains = Annotated[
 TargetDomains = Annotated[
     Annotated[EachDomain, Tag("<word>")] | _One[Name] | _Several[Name], Discriminator(_shape_or("each"))
 ]
-ClassNames = Annotated[_One[Name] | _Several[Name], Discriminator(_one_or_names)]
+Names = Annotated[_One[Name] | _Several[Name], Discriminator(_one_or_names)]
 RoundDomains = Annotated[
     _One[Name] | Annotated[tuple[Name, ...], Field(min_length=1), Tag("<names>")],
     Discriminator(_one_or_names),

@@ -11,13 +11,14 @@ from pydantic_core import PydanticKnownError
 
 from hat_sim import units
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile, device_profiles, link_profiles
+from hat_sim.scenario.faults import Availability, Fault, ProtocolOptions
 from hat_sim.scenario.names import (
-    ClassNames,
     Count,
     DeviceName,
     Identifier,
     LinkName,
     Name,
+    Names,
     RoundDomains,
     Shares,
     SourceDomains,
@@ -137,7 +138,7 @@ class Target(Section):
     labels_per_class: int = Field(
         default=2, strict=True, ge=1, title="Labels per class", description="Labelled samples of each class."
     )
-    classes: ClassNames | None = Field(
+    classes: Names | None = Field(
         default=None,
         title="Classes",
         description="The classes that it meets, one or a list; by default all of its domain.",
@@ -219,7 +220,7 @@ class SourceDevice(Section):
     device: DeviceName = Field(title="Device", description="A device profile.")
     link: LinkName = Field(title="Link", description="A link profile.")
     architecture: Name = Field(default="auto", title="Architecture", description="A model, or `auto`.")
-    classes: ClassNames | None = Field(
+    classes: Names | None = Field(
         default=None,
         title="Classes",
         description="The classes that it was trained on, one or a list; by default all of its domain.",
@@ -306,12 +307,6 @@ def _form_of_sources(value: Any) -> str:
     return "<list>" if isinstance(value, list | tuple) else "<distribution>"
 
 
-def _no_faults(faults: tuple[Any, ...]) -> tuple[Any, ...]:
-    if faults:
-        raise refuse("faults are not simulated yet", "only [] is accepted")
-    return faults
-
-
 def _names_differ(sources: tuple[SourceDevice, ...]) -> tuple[SourceDevice, ...]:
     names = [source.name for source in sources if source.name is not None]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -352,8 +347,17 @@ class Scenario(Section):
         default=Training(), title="Training", description="How the sources were trained."
     )
     transfer: Transfer = Field(default=Transfer(), title="Transfer", description="How models travel.")
-    faults: Annotated[tuple[Any, ...], AfterValidator(_no_faults)] = Field(
-        default=(), title="Faults", description="Not simulated yet: only [] is accepted."
+    faults: tuple[Fault, ...] = Field(
+        default=(), title="Faults", description="What goes wrong, with whom, and when."
+    )
+    availability: Availability | None = Field(
+        default=None, title="Availability", description="When sources can be reached; by default always."
+    )
+    protocol: ProtocolOptions | None = Field(
+        default=None,
+        title="Protocol",
+        description="Deadline, retries, quorum. Without faults and availability a target by default waits "
+        "for every answer; with any, {} is the default.",
     )
     rounds: Rounds | None = Field(
         default=None, title="Rounds", description="Domains that join one round after another."
@@ -364,6 +368,13 @@ class Scenario(Section):
         """The scenario's own device of that name, else the catalogue's."""
         own = self.devices.get(name)
         return device_profiles()[name] if own is None else own.profile(name)
+
+    @property
+    def patience(self) -> ProtocolOptions | None:
+        """What a target does about silence; None where it waits for every answer."""
+        if self.protocol is None and (self.faults or self.availability is not None):
+            return ProtocolOptions()
+        return self.protocol
 
     def link_profile(self, name: str) -> LinkProfile:
         """The scenario's own link of that name, else the catalogue's."""
