@@ -25,3 +25,7 @@ class EnergyMeter:
         for one, other, size in ((sender, receiver, wire.forward), (receiver, sender, wire.reverse)):
             self.radio_j[one.name] += 8 * size * one.link.energy_sent
             self.radio_j[other.name] += 8 * size * other.link.energy_received
+
+    def sent_in_vain(self, sender: Device, size: int) -> None:
+        """Bytes that nobody hears."""
+        self.radio_j[sender.name] += 8 * size * sender.link.energy_sent

@@ -23,6 +23,20 @@ class Busy:
 
 
 @dataclass(frozen=True)
+class Incident:
+    """A fault as it befell some devices; `entry` is its place in the scenario, None for availability.
+
+    `until_ns` is when it was to end, None for never or where it was over at once.
+    """
+
+    entry: int | None
+    kind: str
+    devices: tuple[str, ...]
+    at_ns: int
+    until_ns: int | None
+
+
+@dataclass(frozen=True)
 class TargetTimes:
     """When the target had its model, and how much of that each phase took."""
 
@@ -42,6 +56,7 @@ class WorldRecord:
     targets: Mapping[str, TargetTimes]
     compute_j: Mapping[str, float]
     radio_j: Mapping[str, float]
+    incidents: Sequence[Incident] = ()
 
 
 @dataclass(frozen=True)
