@@ -120,7 +120,7 @@ class Conversation:
             if message.count <= _MOST_CHUNKS and message.index < message.count:
                 source.count = message.count
                 source.chunks[message.index] = message.content
-                source.tries = 0
+                source.tries = 1
             return
         broken = isinstance(message, ErrorReply) and message.fault in _BROKEN
         source.is_heard = self._options is None or not broken

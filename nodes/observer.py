@@ -46,6 +46,7 @@ def observe(fitted: Fitted, examination: Examination) -> TargetResult:
         architecture=architecture_of(fitted.model),
         weights=exported.weights,
         program=exported.program,
+        replaced=fitted.replaced,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hat_sim.protocol.ledger import LedgerRow
@@ -66,7 +66,8 @@ class TargetResult:
     `class_weights` holds, for each source that was fused, its mean weight over the samples that the fusion
     takes for a class, by the class's index. `accuracy_fused` is that of the last fusion on the unlabelled
     samples, whose labels only the observer knows, and `accuracy_fused_equally` the same with equal weights.
-    `architecture` is that of the model, None where it is no classifier of the catalogue's.
+    `architecture` is that of the model, None where it is no classifier of the catalogue's. `replaced` holds
+    the chosen sources whose models could not be had, with those that took their places, if any.
     """
 
     accuracy: float
@@ -84,6 +85,7 @@ class TargetResult:
     architecture: str | None
     weights: bytes
     program: bytes
+    replaced: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
