@@ -10,6 +10,7 @@ from rich.table import Table
 
 from hat_sim.simulation.diagnosis import Finding, sentences
 from hat_sim.simulation.run_folder import REPORT
+from hat_sim.simulation.toll import sentences as faults_in_words
 
 MOST_TARGETS = 30
 
@@ -25,6 +26,8 @@ def print_summary(console: Console, result: dict[str, Any], folder: Path) -> Non
     console.print(_costs(result))
     for note in sorted({note for target in result["targets"] for note in target["notes"]}):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+    for sentence in faults_in_words(result["faults"]):
+        console.print(f"faults: {sentence}", soft_wrap=True, markup=False, highlight=False)
     if "diagnosis" in result:
         found = [Finding(**it) for it in result["diagnosis"]]
         for sentence in sentences(found, len(result["targets"])):

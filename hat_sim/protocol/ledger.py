@@ -14,6 +14,7 @@ IN_FLIGHT = "in_flight"
 LOST = "lost"
 CUT = "cut"
 CORRUPT = "corrupt"
+INCOMPLETE = "incomplete"
 REFUSED = "refused:"
 
 
@@ -31,7 +32,8 @@ class LedgerRow:
     `arrived_ns` is None for a frame that never arrived; its `wire_bytes` are what had been sent of it.
     `outcome` is `delivered`, `late` (after the deadline), `in_flight` (still under way when the target had
     finished), `refused:<why>`, or what a fault made of it: `lost` (none of it got through, its receiver could
-    not be reached), `cut` (broken in mid-transfer) or `corrupt` (refused by its checksum).
+    not be reached), `cut` (broken in mid-transfer), `corrupt` (refused by its checksum) or `incomplete` (a
+    chunk of what never became whole).
     """
 
     seq: int

@@ -104,6 +104,8 @@ class Conductor:
             if exchange is None:
                 raise InternalError(f"{target} refuses a frame of {name}, which none was sent by")
             exchange.refuse(name, fault)
+        if exchange is not None and not (isinstance(step.next, AskStep) and step.next.attempt > 1):
+            exchange.end()
         match step.next:
             case AskStep() as ask:
                 self._ask(target, ask, exchange)

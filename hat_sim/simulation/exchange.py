@@ -9,7 +9,7 @@ from typing import Any
 
 from hat_sim.errors import InternalError
 from hat_sim.protocol.errors import Fault
-from hat_sim.protocol.ledger import CORRUPT, LedgerRow, refused
+from hat_sim.protocol.ledger import CORRUPT, INCOMPLETE, LedgerRow, refused
 from hat_sim.protocol.steps import Answer, AskStep, Parcel
 from hat_sim.simulation.transport import Ticket
 
@@ -20,7 +20,7 @@ class Exchange:
 
     `awaited` says of each source that is waited for until when, None without end; `arrived` holds what came
     of it since the target last went on, `rows` the rows of all that it was given. So many have `answered`
-    whole.
+    on the latest attempt, and the sources are `whole` that ever did.
     """
 
     target: str
@@ -32,6 +32,7 @@ class Exchange:
     arrived: dict[str, list[Parcel]] = field(default_factory=dict)
     rows: defaultdict[str, list[tuple[LedgerRow, Parcel]]] = field(default_factory=lambda: defaultdict(list))
     answered: int = 0
+    whole: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.awaited = dict.fromkeys(self.step.parcels)
@@ -55,7 +56,9 @@ class Exchange:
         self.rows[source].append((row, parcel))
         if is_last:
             del self.awaited[source]
-            self.answered += not any(it.corrupt for it in self.arrived[source])
+            if not any(it.corrupt for it in self.arrived[source]):
+                self.answered += 1
+                self.whole.add(source)
         return True
 
     def give_up(self, now_ns: int) -> list[str]:
@@ -68,6 +71,12 @@ class Exchange:
     def replies(self) -> dict[str, Parcel]:
         """What has arrived, a parcel for each source."""
         return {name: Parcel.together(them) for name, them in self.arrived.items()}
+
+    def end(self) -> None:
+        """The target asks for nothing more; what has come in part was in vain."""
+        for source, rows in self.rows.items():
+            for row, _ in rows if source not in self.whole else ():
+                row.outcome = INCOMPLETE
 
     def refuse(self, source: str, fault: Fault) -> None:
         """The target refuses what came of a source: the frames that are corrupt, or else all of it."""

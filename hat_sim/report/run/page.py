@@ -17,6 +17,7 @@ from hat_sim.report.run.selection import hindsight_figure, score_figure, source_
 from hat_sim.report.run.timeline import timeline_figure
 from hat_sim.report.run.traffic import traffic_figures
 from hat_sim.simulation.diagnosis import sentences
+from hat_sim.simulation.toll import sentences as faults_in_words
 
 MOST_PANELS = 40
 MOST_SOURCES = 2000
@@ -27,7 +28,11 @@ def run_page(run: RunRecord) -> Page:
     """What the report of a run says."""
     result = run.result
     detailed = run.targets[:MOST_PANELS]
-    remarks = [*result["notes"], *sorted({note for it in result["targets"] for note in it["notes"]})]
+    remarks = [
+        *result["notes"],
+        *(f"Faults: {it}" for it in faults_in_words(result["faults"])),
+        *sorted({note for it in result["targets"] for note in it["notes"]}),
+    ]
     if len(detailed) < len(run.targets):
         remarks.append(
             f"The first {MOST_PANELS} of {len(run.targets):,} targets are shown by themselves; "
