@@ -95,9 +95,10 @@ class Conversation:
         least = 0 if self._options is None else min(self._options.least, asked)
         if len(messages) >= least:
             return Replies(messages, failures), None
-        why = f"{len(messages)} of {asked} asked in phase {self._ask.phase} answered"
-        few = {name: ProtocolError(Fault.NO_ANSWER, "too few others answered") for name in messages}
-        return Replies({}, few | failures), f"{why}, protocol.least is {least}" if messages else why
+        phase, few = self._ask.phase, ProtocolError(Fault.NO_ANSWER, "too few others answered")
+        remark = f"{len(messages)} of {asked} asked in phase {phase} answered, protocol.least is {least}"
+        none = Replies({}, dict.fromkeys(messages, few) | failures)
+        return none, remark if asked > 1 else None
 
     def _hear(self, name: str, source: _Source, received: Received) -> None:
         for frame in received if isinstance(received, tuple) else (received,):

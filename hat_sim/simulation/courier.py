@@ -6,7 +6,7 @@ cannot be reached costs the packet that would open a connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hat_sim.network.access import AccessLink
@@ -111,8 +111,7 @@ class Courier:
 
     def abandon(self, unwanted: Callable[[Frame], bool], outcome: str, now_ns: int) -> None:
         """End what nobody waits for any more."""
-        for frame in [it for it in self._under_way.values() if unwanted(it)]:
-            self._withdraw(frame, outcome, now_ns)
+        self._withdraw_all([it for it in self._under_way.values() if unwanted(it)], outcome, now_ns)
 
     def adapt(self, devices: Iterable[str], now_ns: int) -> None:
         """Faults have changed for some devices: their links are set, and what cannot arrive is broken off."""
@@ -121,14 +120,11 @@ class Courier:
             if link != self._links[name]:
                 self._network.set_link(name, link, now_ns)
                 self._links[name] = link
-        for frame in list(self._under_way.values()):
-            if self._is_broken(frame):
-                self._withdraw(frame, CUT, now_ns)
+        self._withdraw_all([it for it in self._under_way.values() if self._is_broken(it)], CUT, now_ns)
 
     def ledger(self, now_ns: int) -> list[LedgerRow]:
         """All rows at the end; frames still under way have cost what was sent of them until now."""
-        for frame in list(self._under_way.values()):
-            self._withdraw(frame, IN_FLIGHT, now_ns)
+        self._withdraw_all(list(self._under_way.values()), IN_FLIGHT, now_ns)
         rows = [row for row in self._rows if row.seq not in self._unsent]
         for seq, row in enumerate(rows):
             row.seq = seq
@@ -140,6 +136,11 @@ class Courier:
         if faults.is_away(row.receiver) or faults.are_parted(row.sender, row.receiver):
             return True
         return faults.is_away(row.sender) and not self._network.has_left(row.seq)
+
+    def _withdraw_all(self, frames: Sequence[Frame], outcome: str, now_ns: int) -> None:
+        """The latest first: one that waits behind another must not begin when that is gone."""
+        for frame in reversed(frames):
+            self._withdraw(frame, outcome, now_ns)
 
     def _withdraw(self, frame: Frame, outcome: str, now_ns: int) -> None:
         """A later frame of an answer of which nothing was sent yet leaves no row."""

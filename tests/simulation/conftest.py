@@ -14,7 +14,9 @@ import pytest
 from hat_sim.protocol.effects import Phase
 from hat_sim.protocol.steps import Answer, AskStep, ComputeStep, Done, Parcel, Step
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile
+from hat_sim.scenario.faults import Fault
 from hat_sim.scenario.fleet import Device
+from hat_sim.scenario.hits import Hit, Misfortune
 from hat_sim.simulation.conductor import Conductor
 from hat_sim.simulation.record import WorldRecord
 
@@ -88,12 +90,30 @@ def toy(local_transport: type, drive_conductor: Callable[[Conductor], WorldRecor
     return run
 
 
+def chunked(count: int, size: int = 1000, ms: float = 1.0) -> Callable[[bytes], Answer]:
+    """A source that works so long and answers with so many chunks."""
+    chunk = Parcel("pong", size, b"c" * size)
+    return lambda frame: Answer(Parcel.together([chunk] * count), round(ms * MS))
+
+
+def misfortune(*faults: tuple[str, dict[str, Any]]) -> Misfortune:
+    """Faults of devices, names in one text; `*` stands for whoever sends the frame."""
+    hits = []
+    for entry, (devices, keys) in enumerate(faults):
+        names = None if devices == "*" else tuple(devices.split())
+        given = {} if names is None else {"devices": list(names)}
+        hits.append(Hit(entry, Fault.model_validate(given | keys), names))
+    return Misfortune(tuple(hits))
+
+
 class Toys:
     """The parts that scripts are made of."""
 
     ask = staticmethod(ask)
     work = staticmethod(work)
     answering = staticmethod(answering)
+    chunked = staticmethod(chunked)
+    misfortune = staticmethod(misfortune)
     device = staticmethod(toy_device)
     Script = Script
 
