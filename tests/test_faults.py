@@ -50,7 +50,7 @@ def target_of(record: RunRecord) -> TargetResult:
 
 def toll(record: RunRecord) -> dict[str, Any]:
     target = target_of(record)
-    return toll_of(record.worlds, {TARGET: target.replaced}, {TARGET: len(target.selected)})
+    return toll_of(record.worlds, {TARGET: target.replaced}, {TARGET: len(target.selected)}, 0)
 
 
 def rows_of(record: RunRecord, device: str) -> list[LedgerRow]:

@@ -100,7 +100,7 @@ def _faults(plan: Plan, record: RunRecord) -> dict[str, Any] | None:
         return None
     replaced = {name: it.replaced for name, it in record.targets.items()}
     selected = {name: len(it.selected) for name, it in record.targets.items()}
-    return toll_of(record.worlds, replaced, selected)
+    return toll_of(record.worlds, replaced, selected, len(plan.scenario.faults))
 
 
 def _notes(plan: Plan, record: RunRecord) -> Iterator[str]:

@@ -9,17 +9,20 @@ from typing import Any
 from hat_sim.protocol.ledger import CORRUPT, DELIVERED, Traffic, traffic_by
 from hat_sim.quantities import counted, duration, listed, size
 from hat_sim.simulation.clock import NS_PER_S
+from hat_sim.simulation.faults import UNAVAILABLE
 from hat_sim.simulation.record import WorldRecord
 
 Replaced = Mapping[str, Mapping[str, str | None]]
 """By target the chosen sources whose models could not be had, with those that took their places."""
 
 
-def toll_of(worlds: Sequence[WorldRecord], replaced: Replaced, selected: Mapping[str, int]) -> dict[str, Any]:
-    """The content of `faults` in `result.json`; `selected` are the numbers of sources that targets used.
+def toll_of(
+    worlds: Sequence[WorldRecord], replaced: Replaced, selected: Mapping[str, int], faults: int
+) -> dict[str, Any]:
+    """The content of `faults` in `result.json`, of a scenario of so many faults.
 
-    Wasted is what no model was made of: everything that was not delivered, and chunks of what never became
-    whole.
+    `selected` are the numbers of sources that targets used. Wasted is what was of no use: everything that was
+    not delivered, and chunks of what never became whole.
     """
     rows = [row for world in worlds for row in world.ledger]
     wasted = traffic_by(
@@ -33,8 +36,11 @@ def toll_of(worlds: Sequence[WorldRecord], replaced: Replaced, selected: Mapping
         elif row.arrived_ns is not None and row.outcome != CORRUPT:
             heard[row.target].add(row.sender)
     silent = {target: [name for name in them if name not in heard[target]] for target, them in asked.items()}
+    injected = list(_injected(worlds))
+    struck = {it["entry"] for it in injected}
     return {
-        "injected": list(_injected(worlds)),
+        "injected": injected,
+        "never_struck": [name for name in map(_entry, range(faults)) if name not in struck],
         "wasted": {
             **_counts(sum(wasted.values(), Traffic())),
             "by_outcome": {outcome: _counts(traffic) for outcome, traffic in sorted(wasted.items())},
@@ -62,8 +68,8 @@ def _sentences(faults: Mapping[str, Any]) -> Iterator[str]:
         if it["times"] > 1:
             when = f"{it['times']:,} times, first {when}"
         yield f"{it['kind']} of {listed(it['devices'])}, {when}."
-    if not injected:
-        yield "None has struck."
+    for name in faults["never_struck"]:
+        yield f"{name} has not struck: it hit nobody, or all was over before its time came."
     if wasted["frames"]:
         parts = [
             f"{outcome} {size(it['wire_bytes'])} in {counted(it['frames'], 'frame')}"
@@ -89,12 +95,16 @@ def _injected(worlds: Sequence[WorldRecord]) -> Iterator[dict[str, Any]]:
             found[it.entry is None, it.entry or 0, it.kind].append((it.devices, it.at_ns))
     for (_, entry, kind), them in sorted(found.items()):
         yield {
-            "entry": None if kind == "unavailable" else f"faults.{entry}",
+            "entry": None if kind == UNAVAILABLE else _entry(entry),
             "kind": kind,
             "devices": sorted({name for devices, _ in them for name in devices}),
             "times": len(them),
             "first_s": min(at_ns for _, at_ns in them) / NS_PER_S,
         }
+
+
+def _entry(number: int) -> str:
+    return f"faults.{number}"
 
 
 def _counts(traffic: Traffic) -> dict[str, int]:
