@@ -132,9 +132,6 @@ class Conversation:
             self._messages[name] = message
 
     def _step(self, names: tuple[str, ...] | list[str], wait_ns: int) -> AskStep:
-        deadline_ns = self._ask.deadline_ns
-        if deadline_ns is None and self._options is not None:
-            deadline_ns = self._options.deadline
         encoded: dict[tuple[int, tuple[int, ...]], Parcel] = {}
         parcels = {}
         for name in names:
@@ -147,7 +144,13 @@ class Conversation:
         enough = self._enough()
         is_all = enough is None or enough >= len(names)
         return AskStep(
-            self._ask.phase, parcels, deadline_ns, self._attempt, wait_ns, None if is_all else enough
+            phase=self._ask.phase,
+            parcels=parcels,
+            deadline_ns=self._ask.deadline_ns,
+            attempt=self._attempt,
+            wait_ns=wait_ns,
+            enough=None if is_all else enough,
+            patience_ns=None if self._options is None else self._options.deadline,
         )
 
     def _parcel(self, request: Message, wanted: tuple[int, ...]) -> Parcel:

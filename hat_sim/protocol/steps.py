@@ -61,9 +61,9 @@ class Answer:
 class AskStep:
     """Frames to send, by the device that shall receive each, on one of several attempts.
 
-    They are sent after `wait_ns`. `deadline_ns` counts from their sending and, for a device whose answer
-    comes in chunks, anew from each that arrives; None waits for all. So many answers are `enough`, None for
-    all.
+    They are sent after `wait_ns`. `deadline_ns` counts from the first of them. `patience_ns` counts for each
+    device from its own request and, where its answer comes in chunks, anew from each that arrives. None waits
+    for all. So many answers are `enough`, None for all.
     """
 
     phase: Phase
@@ -72,6 +72,7 @@ class AskStep:
     attempt: int = 1
     wait_ns: int = 0
     enough: int | None = None
+    patience_ns: int | None = None
 
 
 @dataclass(frozen=True)

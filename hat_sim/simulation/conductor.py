@@ -150,6 +150,9 @@ class Conductor:
         attempt = Attempt(exchange, step, requests, self._transport.ask(list(requests.items())))
         exchange.latest = attempt
         self._ask_more(exchange, self._max_in_flight or len(requests))
+        if step.deadline_ns is not None:
+            deadline_ns = self._clock.now_ns + step.deadline_ns
+            self._clock.schedule(deadline_ns, partial(self._time_is_up, exchange, step), DEADLINES_LAST)
 
     def _ask_more(self, exchange: Exchange, count: int) -> None:
         """Send the next requests, so many if there are, of sources that are still waited for."""
@@ -160,11 +163,9 @@ class Conductor:
             source = attempt.next_unasked()
             if source is None:
                 return
-            self._courier.send(
-                attempt, source, attempt.requests[source], self._clock.now_ns, is_reply=False
-            )
-            if attempt.step.deadline_ns is not None:
-                self._wait(exchange, source, attempt.step.deadline_ns)
+            self._courier.send(attempt, source, attempt.requests[source], self._clock.now_ns, is_reply=False)
+            if attempt.step.patience_ns is not None:
+                self._wait(exchange, source, attempt.step.patience_ns)
 
     def _wait(self, exchange: Exchange, source: str, patience_ns: int) -> None:
         """Wait for a source so long from now on."""
@@ -173,7 +174,7 @@ class Conductor:
         self._clock.schedule(until_ns, partial(self._expire, exchange), DEADLINES_LAST)
 
     def _expire(self, exchange: Exchange) -> Waiting | None:
-        """A deadline may have passed."""
+        """The patience with a source may be over."""
         if not exchange.is_open:
             return None
         over = exchange.give_up(self._clock.now_ns)
@@ -182,6 +183,11 @@ class Conductor:
             return self._close(exchange)
         self._ask_more(exchange, len(over))
         return None
+
+    def _time_is_up(self, exchange: Exchange, step: AskStep) -> Waiting | None:
+        """The deadline of an attempt has passed."""
+        is_over = not exchange.is_open or exchange.step is not step
+        return None if is_over else self._close(exchange)
 
     def _delivered(self, frame: Frame) -> Waiting:
         exchange = frame.attempt.exchange
@@ -195,8 +201,8 @@ class Conductor:
             yield from self._close(exchange)
         elif frame.is_last:
             self._ask_more(exchange, 1)
-        elif exchange.step.deadline_ns is not None:
-            self._wait(exchange, frame.source, exchange.step.deadline_ns)
+        elif exchange.step.patience_ns is not None:
+            self._wait(exchange, frame.source, exchange.step.patience_ns)
 
     def _answer(self, frame: Frame) -> Waiting:
         """A request has arrived: the source works on it, then sends its reply."""

@@ -42,9 +42,7 @@ class Frame:
 class Courier:
     """Carries frames between the devices of one world; `seed` is that of the packets that links lose."""
 
-    def __init__(
-        self, devices: Mapping[str, Device], faults: Faults, energy: EnergyMeter, seed: int
-    ) -> None:
+    def __init__(self, devices: Mapping[str, Device], faults: Faults, energy: EnergyMeter, seed: int) -> None:
         self._devices = devices
         self._links = {name: access_link(it) for name, it in devices.items()}
         self._network = FlowNetwork(self._links, seed)

@@ -78,7 +78,7 @@ def test_without_options_there_is_one_attempt_and_the_ask_s_own_deadline() -> No
 
 def test_who_does_not_answer_is_asked_again_after_pauses_that_double() -> None:
     conversation = asking("a", "b")
-    assert conversation.first().deadline_ns == 2 * S
+    assert conversation.first().patience_ns == 2 * S
     second = conversation.heard({"a": SUMMARY})
     assert second is not None
     assert (list(second.parcels), second.attempt, second.wait_ns) == (["b"], 2, 1 * S)

@@ -25,11 +25,17 @@ LINK = LinkProfile("toy", 8e6, 8e6, 2_000_000, 0.0, 3e-9, 1e-9, "", "", ())
 MS = 1_000_000
 
 
-def ask(*names: str, size: int = 49, deadline_ms: float | None = None, phase: Phase = "coarse") -> AskStep:
+def ask(
+    *names: str,
+    size: int = 49,
+    deadline_ms: float | None = None,
+    patience_ms: float | None = None,
+    phase: Phase = "coarse",
+) -> AskStep:
     """Requests of one size to some sources."""
-    deadline_ns = None if deadline_ms is None else round(deadline_ms * MS)
+    deadline_ns, patience_ns = (None if ms is None else round(ms * MS) for ms in (deadline_ms, patience_ms))
     parcels = {name: Parcel("ping", size, b"q" * size) for name in names}
-    return AskStep(phase, parcels, deadline_ns)
+    return AskStep(phase, parcels, deadline_ns, patience_ns=patience_ns)
 
 
 def work(ms: float, phase: Phase = "train") -> ComputeStep:

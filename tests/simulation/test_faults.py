@@ -27,10 +27,12 @@ MS = 1_000_000
 def struck(toy: Callable[..., Any], toys: Any) -> Callable[..., Any]:
     """A world of one target and sources a and b that answer after 1 ms, under some faults."""
 
-    def run(steps: list[Any], *faults: Any, sources: Any = None, hits: Misfortune | None = None) -> Any:
+    def run(
+        steps: list[Any], *faults: Any, sources: Any = None, hits: Misfortune | None = None, **options: Any
+    ) -> Any:
         target = toys.Script(*steps)
         made = sources or {"a": toys.answering(), "b": toys.answering()}
-        record, _, log = toy({"t": target}, made, misfortune=hits or toys.misfortune(*faults))
+        record, _, log = toy({"t": target}, made, misfortune=hits or toys.misfortune(*faults), **options)
         return record, target, log
 
     return run
@@ -39,7 +41,7 @@ def struck(toy: Callable[..., Any], toys: Any) -> Callable[..., Any]:
 def test_a_request_to_a_device_that_is_down_costs_a_packet_and_nobody_answers(struck, toys, brief) -> None:
     """The sender pays for the packet, the device that is down for nothing."""
     record, target, _ = struck(
-        [toys.ask("a", deadline_ms=20)], ("a", {"kind": "down", "at": "0 s", "duration": "9 ms"})
+        [toys.ask("a", patience_ms=20)], ("a", {"kind": "down", "at": "0 s", "duration": "9 ms"})
     )
     assert brief(record) == [("t", "a", 0, None, LOST)]
     (row,) = record.ledger
@@ -51,27 +53,27 @@ def test_a_request_to_a_device_that_is_down_costs_a_packet_and_nobody_answers(st
 def test_what_is_under_way_to_a_device_that_goes_down_is_cut_and_has_cost_its_bytes(
     struck, toys, brief
 ) -> None:
-    record, _, _ = struck([toys.ask("a", deadline_ms=20)], ("a", {"kind": "down", "at": "6 ms"}))
+    record, _, _ = struck([toys.ask("a", patience_ms=20)], ("a", {"kind": "down", "at": "6 ms"}))
     assert brief(record) == [("t", "a", 0, None, CUT)]
     assert record.ledger[0].wire_bytes == 730
 
 
 def test_a_device_that_is_down_when_its_answer_is_ready_sends_none(struck, toys, brief) -> None:
-    record, _, _ = struck([toys.ask("a", deadline_ms=20)], ("a", {"kind": "down", "at": "7 ms"}))
+    record, _, _ = struck([toys.ask("a", patience_ms=20)], ("a", {"kind": "down", "at": "7 ms"}))
     assert brief(record) == [("t", "a", 0, 6.6, DELIVERED)]
 
 
 def test_a_frame_that_has_left_its_sender_arrives_though_that_dies(struck, toys, brief) -> None:
     """The answer leaves a from 7.6 to 7.75 ms."""
     for at, outcome in (("7.7 ms", CUT), ("7.8 ms", DELIVERED)):
-        record, _, _ = struck([toys.ask("a", deadline_ms=20)], ("a", {"kind": "crash", "at": at}))
+        record, _, _ = struck([toys.ask("a", patience_ms=20)], ("a", {"kind": "crash", "at": at}))
         assert record.ledger[1].outcome == outcome
 
 
 def test_a_device_that_is_up_again_answers_the_next_attempt(struck, toys, brief) -> None:
-    again = replace(toys.ask("a", deadline_ms=20), attempt=2, wait_ns=5 * MS)
+    again = replace(toys.ask("a", patience_ms=20), attempt=2, wait_ns=5 * MS)
     record, target, log = struck(
-        [toys.ask("a", deadline_ms=20), again], ("a", {"kind": "down", "at": "0 s", "duration": "9 ms"})
+        [toys.ask("a", patience_ms=20), again], ("a", {"kind": "down", "at": "0 s", "duration": "9 ms"})
     )
     assert brief(record) == [
         ("t", "a", 0, None, LOST),
@@ -85,9 +87,9 @@ def test_a_device_that_is_up_again_answers_the_next_attempt(struck, toys, brief)
 
 
 def test_an_answer_to_an_earlier_attempt_counts_and_the_second_one_is_late(struck, toys, brief) -> None:
-    again = replace(toys.ask("a", deadline_ms=20), attempt=2)
+    again = replace(toys.ask("a", patience_ms=20), attempt=2)
     record, target, _ = struck(
-        [toys.ask("a", deadline_ms=20), again, toys.work(50)], sources={"a": toys.answering(ms=20)}
+        [toys.ask("a", patience_ms=20), again, toys.work(50)], sources={"a": toys.answering(ms=20)}
     )
     assert [(row.kind, row.attempt, row.outcome) for row in record.ledger] == [
         ("ping", 1, DELIVERED),
@@ -99,7 +101,7 @@ def test_an_answer_to_an_earlier_attempt_counts_and_the_second_one_is_late(struc
 
 
 def test_enough_answers_end_a_question(struck, toys, brief) -> None:
-    first = replace(toys.ask("a", "b", deadline_ms=90), enough=1)
+    first = replace(toys.ask("a", "b", patience_ms=90), enough=1)
     sources = {"a": toys.answering(ms=1), "b": toys.answering(ms=10)}
     record, target, _ = struck([first, toys.work(50)], sources=sources)
     assert target.told == [["a"], []]
@@ -109,7 +111,7 @@ def test_enough_answers_end_a_question(struck, toys, brief) -> None:
 def test_a_source_dies_in_the_middle_of_its_answer(struck, toys, brief) -> None:
     """Of the second of three chunks half is sent, of the third nothing; what came of it is of no use."""
     record, target, _ = struck(
-        [toys.ask("a", deadline_ms=50)],
+        [toys.ask("a", patience_ms=50)],
         ("*", {"kind": "crash", "frame": "model", "after_bytes": "1500 B"}),
         sources={"a": lambda frame: _as_model(toys.chunked(3)(frame))},
     )
@@ -126,7 +128,7 @@ def test_a_source_dies_in_the_middle_of_its_answer(struck, toys, brief) -> None:
 
 def test_each_chunk_gives_a_source_more_time(struck, toys) -> None:
     """Ten chunks take 11 ms; the first arrives 9.7 ms after the question, and none more than 4 ms later."""
-    record, _, _ = struck([toys.ask("a", deadline_ms=13), toys.work(1)], sources={"a": toys.chunked(10)})
+    record, _, _ = struck([toys.ask("a", patience_ms=13), toys.work(1)], sources={"a": toys.chunked(10)})
     assert {row.outcome for row in record.ledger} == {DELIVERED}
     assert record.targets["t"].phase_ns["coarse"] > 13 * MS
 
@@ -134,7 +136,7 @@ def test_each_chunk_gives_a_source_more_time(struck, toys) -> None:
 def test_a_target_hangs_up_on_a_source_that_falls_silent(struck, toys) -> None:
     """A link that is cut for long: one chunk is under way, and those behind it were never sent."""
     record, _, _ = struck(
-        [toys.ask("a", deadline_ms=15), toys.work(100)],
+        [toys.ask("a", patience_ms=15), toys.work(100)],
         ("a", {"kind": "cut", "at": "12 ms", "duration": "1 s"}),
         sources={"a": toys.chunked(10)},
     )
@@ -173,9 +175,9 @@ def test_a_lossy_link_costs_bytes_and_always_the_same(struck, toys) -> None:
 
 def test_a_partition_breaks_what_crosses_it_and_leaves_the_rest_alone(struck, toys, brief) -> None:
     sources = {"a": toys.answering(), "b": toys.answering(ms=10)}
-    usual, _, _ = struck([toys.ask("a", "b", deadline_ms=20)], sources=sources)
+    usual, _, _ = struck([toys.ask("a", "b", patience_ms=20)], sources=sources)
     fault = ("b", {"kind": "partition", "at": "7 ms", "duration": "1 s"})
-    record, target, _ = struck([toys.ask("a", "b", deadline_ms=20)], fault, sources=sources)
+    record, target, _ = struck([toys.ask("a", "b", patience_ms=20)], fault, sources=sources)
     assert target.told == [["a"]]
     assert brief(record)[3] == ("b", "t", 16.785, None, LOST)
     assert [row for row in record.ledger if "b" not in (row.sender, row.receiver)] == [
@@ -215,9 +217,9 @@ def test_a_target_can_be_a_straggler(struck, toys) -> None:
 def test_sources_that_come_and_go_can_be_reached_when_they_are_there(struck, toys, brief) -> None:
     """a comes at 30 ms and goes at 50 ms, again and again."""
     cycles = {"a": Cycle(100 * MS, ((30 * MS, 50 * MS),))}
-    again = replace(toys.ask("a", deadline_ms=20), attempt=2, wait_ns=15 * MS)
+    again = replace(toys.ask("a", patience_ms=20), attempt=2, wait_ns=15 * MS)
     record, target, _ = struck(
-        [toys.ask("a", deadline_ms=20), again, toys.work(200)], hits=Misfortune((), cycles)
+        [toys.ask("a", patience_ms=20), again, toys.work(200)], hits=Misfortune((), cycles)
     )
     assert [row.outcome for row in record.ledger] == [LOST, DELIVERED, DELIVERED]
     assert target.told == [[], ["a"], []]
@@ -257,3 +259,16 @@ def _as_model(answer: Any) -> Any:
     """The same frames called models."""
     frames = [replace(it, kind="model") for it in answer.parcel.frames]
     return replace(answer, parcel=type(answer.parcel).together(frames))
+
+
+def test_patience_counts_from_each_request_and_lets_the_next_one_go(struck, toys, brief) -> None:
+    """One at a time: a is gone, and b is asked when the patience with a is over."""
+    record, target, _ = struck(
+        [toys.ask("a", "b", patience_ms=20)], ("a", {"kind": "crash", "at": "0 s"}), max_in_flight=1
+    )
+    assert brief(record) == [
+        ("t", "a", 0, None, LOST),
+        ("t", "b", 20, 26.6, DELIVERED),
+        ("b", "t", 27.6, 29.9, DELIVERED),
+    ]
+    assert target.told == [["b"]]
