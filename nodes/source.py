@@ -88,7 +88,7 @@ class Source:
             if isinstance(request, ChunkRequest):
                 return self._in_chunks(request)
             message, flop = self._serve(request)
-            reply = encode(ruined(message), finite=False) if self._damaged else encode(message)
+            reply = encode(ruined(message, request), finite=False) if self._damaged else encode(message)
         except ProtocolError as error:
             refusal = encode(ErrorReply.of(error.fault, error.detail))
             return Answer(Parcel.of(refusal), refused=error.fault)
@@ -234,9 +234,11 @@ class Source:
         return shared
 
 
-def ruined(message: Message) -> Message:
-    """What a source sends whose model is damaged: of all that comes of the model, every number is NaN."""
+def ruined(message: Message, request: Message) -> Message:
+    """What a source answers whose model is damaged: of all that comes of the model, every number is NaN."""
     match message:
+        case Centroids() if isinstance(request, PosteriorRequest):
+            return message.model_copy(update={"centroids": _nan(message.centroids)})
         case ModelTransfer() | EncoderTransfer():
             return message.model_copy(update={"weights": tuple(map(_nan, message.weights))})
         case Predictions():

@@ -19,6 +19,7 @@ FrameKind = Literal[
     "summary_request",
     "summary",
     "centroid_request",
+    "posterior_request",
     "centroids",
     "encoder_request",
     "encoder",
