@@ -171,11 +171,11 @@ class Conductor:
         """Wait for a source so long from now on."""
         until_ns = self._clock.now_ns + patience_ns
         exchange.awaited[source] = until_ns
-        self._clock.schedule(until_ns, partial(self._expire, exchange), DEADLINES_LAST)
+        self._clock.schedule(until_ns, partial(self._expire, exchange, source, until_ns), DEADLINES_LAST)
 
-    def _expire(self, exchange: Exchange) -> Waiting | None:
-        """The patience with a source may be over."""
-        if not exchange.is_open:
+    def _expire(self, exchange: Exchange, source: str, until_ns: int) -> Waiting | None:
+        """The patience with a source is over, if nothing has come of it; so is that with others by now."""
+        if not exchange.is_open or exchange.awaited.get(source) != until_ns:
             return None
         over = exchange.give_up(self._clock.now_ns)
         self._abandon(exchange, over)

@@ -100,15 +100,13 @@ class Attempt:
     requests: Mapping[str, Parcel]
     ticket: Ticket
     answers: Mapping[str, Answer] | None = None
-    asked: int = 0
+
+    def __post_init__(self) -> None:
+        self._unasked = iter(self.requests)
 
     def next_unasked(self) -> str | None:
         """The next source whose request is still to be sent, and which has not answered an earlier one."""
-        for name in list(self.requests)[self.asked :]:
-            self.asked += 1
-            if name in self.exchange.awaited:
-                return name
-        return None
+        return next((name for name in self._unasked if name in self.exchange.awaited), None)
 
     def answered(self, made: Sequence[Any]) -> Mapping[str, Answer]:
         """The answers, from now on by source."""
