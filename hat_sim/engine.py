@@ -30,6 +30,7 @@ from hat_sim.methods.registry import find_method
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
+from hat_sim.sensors import channels_of
 from hat_sim.simulation.record import RunRecord, SourceWorth, TargetResult
 from nodes.assignments import AnsweringRecord, Damaged, DeviceRecord, Joining, Lesson, Part, Trained
 from nodes.casting import Hosts, check_actors, host_count
@@ -126,7 +127,7 @@ class _HostActor:
         from nodes.host import train
 
         content = (lesson.domain, lesson.description, lesson.recipe, lesson.seed, lesson.labels)
-        key = model_cache.key_of(dataset.digest, *content)
+        key = model_cache.key_of(dataset.digest, *content, channels_of(lesson.sensors))
         cached = model_cache.read(key)
         if cached is not None:
             return Trained(*cached), False

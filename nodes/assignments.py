@@ -15,6 +15,7 @@ from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
 from hat_sim.protocol.messages import Precision
 from hat_sim.scenario.faults import ProtocolOptions
+from hat_sim.sensors import Sensors
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Lesson:
     """What a source model is a function of; devices of one lesson share the model.
 
     `data` is the digest of the dataset and `seed` the run's. `classes` are the dataset's, and `labels` the
-    indices of those that the source ever saw; None stands for all of its domain.
+    indices of those that the source ever saw; None stands for all of its domain. `sensors` are those that the
+    device carries, whose channels alone its model reads; None stands for all channels.
     """
 
     data: str
@@ -32,6 +34,7 @@ class Lesson:
     recipe: SourceRecipe
     seed: int
     labels: tuple[int, ...] | None = None
+    sensors: Sensors | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Expanded:
     """What a target that has joined is as a source: its part of its domain, and the model it was left with.
 
     `weights` is the model's file of safetensors, `seed` the run's. `labels` are the indices of the classes
-    that it met, None for all of its domain.
+    that it met, None for all of its domain, and `sensors` those whose channels its model reads.
     """
 
     data: str
@@ -50,6 +53,7 @@ class Expanded:
     seed: int
     weights: bytes = field(repr=False)
     labels: tuple[int, ...] | None = None
+    sensors: Sensors | None = None
 
 
 DeviceRecord = Lesson | Expanded
@@ -79,7 +83,8 @@ class Trained:
 class Joining:
     """What a target brings along, under which method, and whom it may ask. `seed` is the run's.
 
-    `labels` are the indices of the classes that it meets, None for all of its domain.
+    `labels` are the indices of the classes that it meets, None for all of its domain. `sensors` are those
+    that it carries, None for all where nobody of its fleet lacks any.
     """
 
     domain: str
@@ -91,6 +96,7 @@ class Joining:
     precision: Precision
     seed: int
     labels: tuple[int, ...] | None = None
+    sensors: Sensors | None = None
 
 
 @dataclass(frozen=True)

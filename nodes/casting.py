@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -10,6 +10,7 @@ from hat_sim.errors import UserError
 from hat_sim.learning.architectures import Description, describe
 from hat_sim.preflight import Plan
 from hat_sim.scenario.fleet import Device, Fleet
+from hat_sim.sensors import AND, Sensors, carried, channels_of, shape_taken
 from hat_sim.simulation.record import TargetResult
 from nodes.assignments import Expanded, Joining, Lesson
 
@@ -36,8 +37,8 @@ def check_actors(plan: Plan, hosts: Hosts) -> None:
 
 
 def key_of(device: Device) -> str:
-    """A source device across worlds: fleets of two targets may give it different architectures."""
-    return f"{device.name}/{device.architecture}"
+    """A source device across worlds: fleets of two targets may deal it another architecture or sensor."""
+    return "/".join((device.name, device.architecture, AND.join(device.sensors or ())))
 
 
 def lessons_of(plan: Plan) -> dict[str, Lesson]:
@@ -52,6 +53,7 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
             recipe=plan.source_recipe,
             seed=plan.scenario.seed,
             labels=_labels(plan, device),
+            sensors=_sensors(plan, device),
         )
         for fleet in plan.fleets
         for device in fleet.sources
@@ -62,14 +64,18 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
 def as_joined(fleet: Fleet, results: Mapping[str, TargetResult]) -> Fleet:
     """The fleet with its expanded targets as the sources that they have become, given what became of them.
 
-    One has the architecture of the model that its method left; one whose model cannot be sent is left out.
+    One has the architecture of the model that its method left, and the sensors that this reads; one whose
+    model cannot be sent is left out.
     """
-    architectures = {
-        it.name: it.architecture if it.round is None else results[it.name].architecture
-        for it in fleet.sources
-    }
-    serving = [(it, name) for it in fleet.sources if (name := architectures[it.name]) is not None]
-    return replace(fleet, sources=tuple(replace(it, architecture=name) for it, name in serving))
+    return replace(fleet, sources=tuple(_serving(fleet.sources, results)))
+
+
+def _serving(sources: Iterable[Device], results: Mapping[str, TargetResult]) -> Iterator[Device]:
+    for device in sources:
+        if device.round is None:
+            yield device
+        elif (architecture := results[device.name].architecture) is not None:
+            yield replace(device, architecture=architecture, sensors=results[device.name].sensors)
 
 
 def expanded_of(
@@ -86,6 +92,7 @@ def expanded_of(
             seed=plan.scenario.seed,
             weights=results[device.name].weights,
             labels=_labels(plan, device),
+            sensors=_sensors(plan, device),
         )
         for fleet in fleets
         for device in fleet.sources
@@ -115,6 +122,7 @@ def joining_of(plan: Plan, fleet: Fleet) -> Joining:
         precision=scenario.transfer.weights,
         seed=scenario.seed,
         labels=_labels(plan, fleet.target),
+        sensors=_sensors(plan, fleet.target),
     )
 
 
@@ -125,4 +133,9 @@ def _labels(plan: Plan, device: Device) -> tuple[int, ...] | None:
 
 
 def _description(plan: Plan, device: Device) -> Description:
-    return describe(device.architecture, tuple(plan.dataset.shape), len(plan.dataset.classes))
+    shape = shape_taken(tuple(plan.dataset.shape), channels_of(_sensors(plan, device)))
+    return describe(device.architecture, shape, len(plan.dataset.classes))
+
+
+def _sensors(plan: Plan, device: Device) -> Sensors | None:
+    return carried(tuple(plan.dataset.sensors), device.sensors)

@@ -9,12 +9,15 @@ from hat_sim.data.splits import split_target
 from hat_sim.learning.export import imported
 from hat_sim.learning.source_model import narrowed
 from hat_sim.learning.training import accuracy_of
+from hat_sim.sensors import names_of
 from nodes.assignments import Expanded
 from nodes.source import Knowledge
 
 
 def knowledge_of(record: Expanded, domain: Domain) -> Knowledge:
     """What the target knows: all samples that it had, the few labels, and its student; no test sample.
+
+    Of these samples it tells what its student reads, the channels that `domain` has.
 
     It has no labels to spare for validation. Of the accuracy on those that it was trained on, which is near
     1 whatever the student is worth, it claims what Laplace's rule of succession leaves: (right + 1) /
@@ -30,4 +33,5 @@ def knowledge_of(record: Expanded, domain: Domain) -> Knowledge:
         record.classes,
         narrowed(model, np.unique(y).tolist()),
         (right + 1) / (len(y) + 2),
+        names_of(record.sensors),
     )

@@ -11,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hat_sim.data.domain import Dataset
+from hat_sim.sensors import Sensors
 from hat_sim.simulation.record import Hindsight, SourceWorth
 from nodes.assignments import Joining
 from nodes.crew import Carried, HostProcess, is_lost, started
+
+Exam = tuple[str, str, int, tuple[int, ...] | None, Sensors | None]
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,10 @@ class Subject:
         return self.dataset.digest, replace(self.joining, sources=(), precision="fp32")
 
     @property
-    def exam(self) -> tuple[str, str, int]:
-        """All that decides which samples are the target's test."""
-        return self.dataset.digest, self.joining.domain, self.joining.seed
+    def exam(self) -> Exam:
+        """All that decides what the target's test is, and which sources can take it."""
+        it = self.joining
+        return self.dataset.digest, it.domain, it.seed, it.labels, it.sensors
 
 
 class Findings:
@@ -41,7 +45,7 @@ class Findings:
     def __init__(self, hosts: Sequence[HostProcess]) -> None:
         self._hosts = hosts
         self._alone: dict[tuple[str, Joining], asyncio.Task[float]] = {}
-        self._examined: dict[tuple[tuple[str, str, int], int], asyncio.Task[dict[int, SourceWorth]]] = {}
+        self._examined: dict[tuple[Exam, int], asyncio.Task[dict[int, SourceWorth]]] = {}
 
     def begin(self, subject: Subject) -> None:
         """Let hosts find out what is not known yet."""

@@ -15,6 +15,7 @@ from hat_sim.learning.training import accuracy_of, train_classifier
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer
 from hat_sim.seeding import derive_seed
+from hat_sim.sensors import names_of
 from nodes.assignments import AnsweringRecord, Damaged, DeviceRecord, Lesson, Trained
 from nodes.expanded import knowledge_of
 from nodes.source import Knowledge, Source
@@ -28,9 +29,10 @@ MOST_ANSWER_BYTES = 64 * 1024 * 1024
 def train(lesson: Lesson, domain: Domain) -> Trained:
     """Train a source's model on its domain's training part, and measure it on the validation part.
 
-    A pure function. Where a domain is too small for a validation part, the accuracy is 0: a source that
-    cannot know how good it is claims nothing.
+    A pure function. Of the domain's channels it sees those of the lesson's sensors. Where a domain is too
+    small for a validation part, the accuracy is 0: a source that cannot know how good it is claims nothing.
     """
+    domain = domain.seen_by(lesson.sensors)
     split = split_source(domain, lesson.seed, lesson.labels)
     seed = derive_seed(lesson.seed, "source model", lesson.domain, lesson.description.name)
     model = train_classifier(
@@ -69,7 +71,7 @@ class Host:
             return self._known[record]
         if len(self._known) >= MOST_KNOWN:
             self._known.popitem(last=False)
-        domain = self._load(record)
+        domain = self._load(record).seen_by(record.sensors)
         if isinstance(record, Lesson):
             self._known[record] = self._taught(record, domain)
         else:
@@ -88,6 +90,7 @@ class Host:
             lesson.classes,
             narrowed(model.eval(), outputs),
             trained.accuracy,
+            names_of(lesson.sensors),
         )
 
     def _answer(self, record: AnsweringRecord, frame: bytes) -> Answer:

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hat_sim.learning.export import export
-from hat_sim.learning.source_model import architecture_of
+from hat_sim.learning.models import Classifier
+from hat_sim.learning.source_model import architecture_of, sensor_places
 from hat_sim.learning.training import accuracy_of, logits_of, macro_f1
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute, Protocol
+from hat_sim.sensors import taken
 from hat_sim.simulation.record import SourceWorth, TargetResult
 from nodes.joining import Examination
 from nodes.source import Knowledge
@@ -44,6 +46,7 @@ def observe(fitted: Fitted, examination: Examination) -> TargetResult:
         accuracy_fused_equally=None if equally is None else _share_right(equally, truth),
         notes=fitted.notes,
         architecture=architecture_of(fitted.model),
+        sensors=_sensors_read(fitted, examination),
         weights=exported.weights,
         program=exported.program,
         replaced=fitted.replaced,
@@ -63,9 +66,21 @@ def accuracy_alone(task: Task, examination: Examination) -> float:
 
 def worth_of(knowledge: Knowledge, examination: Examination) -> SourceWorth:
     """What a source's model is worth to the target as it comes, without any training there."""
-    outputs = logits_of(knowledge.model, examination.x).argmax(dim=1).numpy()
+    sensors = examination.sensors
+    if sensors is not None and not set(knowledge.sensors or ()) <= set(sensors):
+        return SourceWorth(knowledge.accuracy, None)
+    places = sensor_places(knowledge.sensors, sensors)
+    outputs = logits_of(knowledge.model, taken(examination.x, places)).argmax(dim=1).numpy()
     predicted = np.array(knowledge.known)[outputs]
     return SourceWorth(knowledge.accuracy, float((predicted == examination.y).mean()))
+
+
+def _sensors_read(fitted: Fitted, examination: Examination) -> tuple[str, ...] | None:
+    """The sensors whose channels a finished target's model reads, which may be a source's with fewer."""
+    places = fitted.model.reads if isinstance(fitted.model, Classifier) else None
+    if examination.sensors is None or places is None:
+        return None if examination.sensors is None else tuple(examination.sensors)
+    return tuple(name for name, own in examination.sensors.items() if set(own) <= set(places))
 
 
 def _without_world(protocol: Protocol[Fitted]) -> Fitted:

@@ -7,7 +7,7 @@ source can be asked twice, anywhere, and rebuilt at any moment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hat_sim.errors import InternalError
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
@@ -45,6 +46,9 @@ from hat_sim.protocol.messages import (
 )
 from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.protocol.weights import unpack
+from hat_sim.protocol.work import Work
+from hat_sim.quantities import listed
+from hat_sim.sensors import shape_taken
 
 MOST_LOGIT = float(np.finfo(np.float16).max)
 
@@ -56,7 +60,8 @@ class Knowledge:
     `x` is (samples, *shape), `y` (labelled,) holds indices into `classes` of the first of them: of all, but
     for a source that has joined as a target. The outputs of `model` are those of the classes that occur in
     `y`, so that it says nothing of others. `accuracy` is what the source claims of it, measured on samples
-    that are not among them where it has any to spare. Devices of one domain and architecture share it.
+    that are not among them where it has any to spare. `sensors` are those whose channels it reads, None for
+    all where nobody of the fleet lacks any. Devices of one domain, architecture and sensors share it.
     """
 
     x: NDArray[np.float32]
@@ -64,6 +69,7 @@ class Knowledge:
     classes: tuple[str, ...]
     model: Classifier
     accuracy: float
+    sensors: tuple[str, ...] | None = None
 
     @cached_property
     def known(self) -> tuple[int, ...]:
@@ -87,12 +93,12 @@ class Source:
             request = decode(frame, limit=REQUEST_LIMIT)
             if isinstance(request, ChunkRequest):
                 return self._in_chunks(request)
-            message, flop = self._serve(request)
+            message, work = self._serve(request)
             reply = encode(ruined(message, request), finite=False) if self._damaged else encode(message)
         except ProtocolError as error:
             refusal = encode(ErrorReply.of(error.fault, error.detail))
             return Answer(Parcel.of(refusal), refused=error.fault)
-        return Answer(Parcel.of(reply), flop)
+        return Answer(Parcel.of(reply), work.flop, models=work.models)
 
     def model_bytes(self, precision: Precision) -> int:
         """Length of the frame in which the whole model would travel."""
@@ -116,36 +122,52 @@ class Source:
             for index in wanted
         ]
         parcels = [Parcel.of(encode(chunk), answer.parcel.kind) for chunk in chunks]
-        return Answer(Parcel.together(parcels), answer.flop)
+        return replace(answer, parcel=Parcel.together(parcels))
 
-    def _serve(self, request: Message) -> tuple[Message, int]:
+    def _serve(self, request: Message) -> tuple[Message, Work]:
+        """The answer and its work, of which joining and handing over a model have none."""
         match request:
             case Join():
-                return self._welcome(request), 0
+                return self._welcome(request), Work(0)
             case SummaryRequest():
-                return self._summary()
+                return _worked(self._summary())
             case CentroidRequest():
-                return self._centroids(request)
+                return _worked(self._centroids(request))
             case PosteriorRequest():
-                return self._posteriors(request)
+                return _worked(self._posteriors(request))
             case EncoderRequest():
-                return self._encoder(request)
+                return _worked(self._encoder(request))
             case ModelRequest():
-                return self._model(request), 0
+                return self._model(request), Work(0)
             case PredictRequest():
-                return self._predictions(request)
+                return _worked(self._predictions(request))
             case _:
                 raise ProtocolError(Fault.UNEXPECTED, f"a source is not asked {request.kind!r}")
 
     def _welcome(self, request: Join) -> Welcome:
-        """Serve a task of the same input shape that shares at least one class."""
+        """Serve a task whose inputs have what the model reads, and that shares at least one class."""
         knowledge = self._knowledge
         description = knowledge.model.description
-        if request.input_shape != description.shape:
+        lacking = self._lacking(request)
+        if lacking:
+            detail = f"the model reads {listed(lacking)}, which the target lacks"
+            raise ProtocolError(Fault.NOT_ELIGIBLE, detail)
+        read = request.input_shape
+        if request.sensors is not None and knowledge.sensors is not None:
+            read = shape_taken(read, range(description.channels))
+        if read != description.shape:
             detail = f"the model reads {description.shape}, the task is {request.input_shape}"
             raise ProtocolError(Fault.NOT_ELIGIBLE, detail)
         shared = self._shared(request.classes)
-        return Welcome(architecture=description.name, classes=knowledge.names(shared))
+        return Welcome(
+            architecture=description.name, classes=knowledge.names(shared), sensors=knowledge.sensors
+        )
+
+    def _lacking(self, request: Join) -> tuple[str, ...]:
+        """The sensors that the model reads and the target, where it names its own, has not."""
+        if request.sensors is None:
+            return ()
+        return tuple(name for name in self._knowledge.sensors or () if name not in request.sensors)
 
     def _summary(self) -> tuple[DomainSummary, int]:
         x = self._knowledge.x
@@ -168,7 +190,7 @@ class Source:
         )
         return message, flop
 
-    def _posteriors(self, request: PosteriorRequest) -> tuple[Centroids, int]:
+    def _posteriors(self, request: PosteriorRequest) -> tuple[Centroids, Work]:
         """Centroids of what the model says of the samples that have labels."""
         knowledge = self._knowledge
         shared = self._shared(request.classes)
@@ -179,9 +201,9 @@ class Source:
             centroids=centroids.astype(np.float16),
             accuracy=knowledge.accuracy,
         )
-        return message, len(labelled) * knowledge.model.description.forward_flop
+        return message, len(labelled) * knowledge.model.description.forward
 
-    def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, int]:
+    def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, Work]:
         """The encoder, and centroids in its own space."""
         knowledge = self._knowledge
         model = knowledge.model
@@ -196,8 +218,9 @@ class Source:
             classes=knowledge.names(shared),
             centroids=centroids.astype(np.float16),
             accuracy=knowledge.accuracy,
+            sensors=knowledge.sensors,
         )
-        return message, len(knowledge.x) * model.description.encode_flop()
+        return message, len(knowledge.x) * model.description.encoding()
 
     def _model(self, request: ModelRequest) -> ModelTransfer:
         knowledge = self._knowledge
@@ -208,9 +231,10 @@ class Source:
             classes=knowledge.names(knowledge.known),
             weights=packed(module, request.precision),
             accuracy=knowledge.accuracy,
+            sensors=knowledge.sensors,
         )
 
-    def _predictions(self, request: PredictRequest) -> tuple[Predictions, int]:
+    def _predictions(self, request: PredictRequest) -> tuple[Predictions, Work]:
         """What the model says of samples that it is sent, of the classes that both sides know."""
         knowledge = self._knowledge
         of = knowledge.model.description
@@ -223,7 +247,7 @@ class Source:
             classes=knowledge.names(shared),
             logits=logits.clamp(-MOST_LOGIT, MOST_LOGIT).numpy().astype(np.float16),
         )
-        return message, len(samples) * of.forward_flop
+        return message, len(samples) * of.forward
 
     def _shared(self, classes: Sequence[str]) -> tuple[int, ...]:
         """Indices of the classes that the task and this source share; ProtocolError if there is none."""
@@ -232,6 +256,14 @@ class Source:
         if not shared:
             raise ProtocolError(Fault.NOT_ELIGIBLE, "the task shares no class with this source")
         return shared
+
+
+def _worked(answer: tuple[Message, Work | int]) -> tuple[Message, Work]:
+    """An answer that cannot come of nothing; InternalError where it declares no work."""
+    message, work = answer[0], Work.of(answer[1])
+    if work.flop <= 0:
+        raise InternalError(f"the {message.kind} declares no work")
+    return message, work
 
 
 def ruined(message: Message, request: Message) -> Message:

@@ -117,7 +117,8 @@ class Stage:
                 fleet.target.name: await self._findings.of(_subject(plan, fleet, sources)) for fleet in fleets
             },
             all_models_bytes={
-                fleet.target.name: sum(sizes[key_of(device)] for device in fleet.sources) for fleet in fleets
+                fleet.target.name: sum(sizes[key_of(it)] for it in fleet.sources if not fleet.lacking(it))
+                for fleet in fleets
             },
             sources_trained=fresh,
             sources_cached=len(set(lessons.values())) - fresh,

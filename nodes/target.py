@@ -14,6 +14,7 @@ from hat_sim.errors import InternalError
 from hat_sim.methods.base import Fitted
 from hat_sim.protocol.effects import Ask, Compute, Progress, Protocol, Replies
 from hat_sim.protocol.steps import AskStep, ComputeStep, Done, Received, Step
+from hat_sim.protocol.work import Work
 from hat_sim.scenario.faults import ProtocolOptions
 from nodes.conversation import Conversation
 from nodes.replay import History, NoOutcomes, Outcomes, remembered
@@ -108,8 +109,9 @@ class Target:
                 case Ask():
                     value = Replies()
                 case Compute(phase, label, flop):
-                    if flop <= 0:
+                    work = Work.of(flop)
+                    if work.flop <= 0:
                         raise InternalError(f"{label!r} declares no work")
-                    return ComputeStep(phase, label, flop)
+                    return ComputeStep(phase, label, work.flop, work.models)
                 case other:
                     raise InternalError(f"a protocol yields Ask or Compute, not a {type(other).__name__}")

@@ -17,6 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from hat_sim.data.domain import Dataset
+    from hat_sim.learning.architectures import Description
     from hat_sim.methods.base import Fitted, Task
     from hat_sim.preflight import Plan
     from hat_sim.protocol.messages import Precision
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hat_sim.scenario.faults import ProtocolOptions
     from hat_sim.scenario.fleet import Device, Fleet
     from hat_sim.scenario.hits import Misfortune
+    from hat_sim.sensors import Sensors
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import RunRecord, WorldRecord
     from nodes.joining import Examination
@@ -148,10 +150,23 @@ def fleet_of() -> Callable[..., Fleet]:
     return fleet
 
 
+def sensors_of(dataset: Dataset, device: Device) -> Sensors | None:
+    from hat_sim.sensors import carried
+
+    return None if device.sensors is None else carried(dataset.sensors, device.sensors)
+
+
+def description_of(dataset: Dataset, device: Device) -> Description:
+    from hat_sim.learning.architectures import describe
+    from hat_sim.sensors import channels_of, shape_taken
+
+    shape = shape_taken(tuple(dataset.shape), channels_of(sensors_of(dataset, device)))
+    return describe(device.architecture, shape, len(dataset.classes))
+
+
 @pytest.fixture(scope="session")
 def run_world() -> Iterator[Callable[..., LocalWorld]]:
     """Runs one world of real nodes in this process; source models are trained once for all tests."""
-    from hat_sim.learning.architectures import describe
     from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
     from hat_sim.methods.registry import METHODS
     from hat_sim.simulation.conductor import Conductor
@@ -182,21 +197,21 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
     ) -> LocalWorld:
         """`tampered` may change an answer on its way and `exchanged` what a target knows."""
         damaged = () if misfortune is None else misfortune.damaged
-        shape, classes = tuple(dataset.shape), tuple(dataset.classes)
+        classes = tuple(dataset.classes)
 
         def lesson(device: Device) -> Lesson:
-            description = describe(device.architecture, shape, len(classes))
+            description, sensors = description_of(dataset, device), sensors_of(dataset, device)
             digest, recipe = dataset.digest, SourceRecipe(epochs, 32)
             labels = None if device.classes is None else tuple(map(classes.index, device.classes))
-            return Lesson(digest, device.domain, description, classes, recipe, seed, labels)
+            return Lesson(digest, device.domain, description, classes, recipe, seed, labels, sensors)
 
         def joining(fleet: Fleet) -> Joining:
-            description = describe(fleet.target.architecture, shape, len(classes))
+            target = fleet.target
+            description, sensors = description_of(dataset, target), sensors_of(dataset, target)
             names = tuple(device.name for device in fleet.sources)
-            cut = fleet.target.classes
-            labels = None if cut is None else tuple(map(classes.index, cut))
+            labels = None if target.classes is None else tuple(map(classes.index, target.classes))
             return Joining(
-                fleet.target.domain, description, classes, names, 2, recipe, precision, seed, labels
+                target.domain, description, classes, names, 2, recipe, precision, seed, labels, sensors
             )
 
         sources = {device.name: device for fleet in fleets for device in fleet.sources}
@@ -269,7 +284,6 @@ def cluster(session_cache: Path) -> Iterator[None]:
 
 def run_alone(plan: Plan) -> RunRecord:
     """The engine's `run_plan` in this process, one thing after the other; no cache, no Ray."""
-    from hat_sim.learning.architectures import describe
     from hat_sim.scenario.hits import misfortune_of
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import Hindsight, RunRecord
@@ -280,11 +294,9 @@ def run_alone(plan: Plan) -> RunRecord:
     from nodes.target import Target
 
     scenario, dataset = plan.scenario, plan.dataset
-    shape, classes = tuple(dataset.shape), tuple(dataset.classes)
+    classes = tuple(dataset.classes)
     trained = cache(lambda lesson: train(lesson, dataset.load(lesson.domain)))
-
-    def description(device: Device) -> Any:
-        return describe(device.architecture, shape, len(classes))
+    description, sensors = partial(description_of, dataset), partial(sensors_of, dataset)
 
     def labels_of(device: Device) -> tuple[int, ...] | None:
         return None if device.classes is None else tuple(classes.index(it) for it in device.classes)
@@ -295,17 +307,28 @@ def run_alone(plan: Plan) -> RunRecord:
         domain, digest, seed = device.domain, dataset.digest, scenario.seed
         if device.round is None:
             recipe = plan.source_recipe
-            return Lesson(digest, domain, description(device), classes, recipe, seed, labels_of(device))
+            return Lesson(
+                digest, domain, description(device), classes, recipe, seed, labels_of(device), sensors(device)
+            )
         labels, weights = scenario.target.labels_per_class, results[device.name].weights
         return Expanded(
-            digest, domain, description(device), classes, labels, seed, weights, labels_of(device)
+            digest,
+            domain,
+            description(device),
+            classes,
+            labels,
+            seed,
+            weights,
+            labels_of(device),
+            sensors(device),
         )
 
     def as_joined(fleet: Fleet) -> Fleet:
         sources = []
         for device in fleet.sources:
             if device.round is not None:
-                device = replace(device, architecture=results[device.name].architecture)
+                result = results[device.name]
+                device = replace(device, architecture=result.architecture, sensors=result.sensors)
             if device.architecture is not None:
                 sources.append(device)
         return replace(fleet, sources=tuple(sources))
@@ -338,12 +361,14 @@ def run_alone(plan: Plan) -> RunRecord:
                 precision=scenario.transfer.weights,
                 seed=scenario.seed,
                 labels=labels_of(target),
+                sensors=sensors(target),
             )
             tasks[target.name] = task_and_examination(joining, dataset.load(target.domain))
             protocol = plan.method.load()(tasks[target.name][0], plan.options)
             targets[target.name] = Target(protocol, options=scenario.patience)
             precision = scenario.transfer.weights
-            sizes[target.name] = sum(host.model_bytes(record_of(it), precision) for it in fleet.sources)
+            eligible = [it for it in fleet.sources if not fleet.lacking(it)]
+            sizes[target.name] = sum(host.model_bytes(record_of(it), precision) for it in eligible)
             task, examination = tasks[target.name]
             known = {it.name: host.knowledge(record_of(it)) for it in fleet.sources}
             hindsight[target.name] = Hindsight(

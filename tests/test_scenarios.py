@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import pytest
 
 from benchmarks.studies import person
 from benchmarks.study_pages import comment_of
+from hat_sim.data.packaged.catalogue import HAPT
 from hat_sim.preflight import Plan, load_checked, prepare
+from hat_sim.preflight.sensors import with_sensors
+from hat_sim.scenario.fleet import build_fleets
 from hat_sim.sweep.axes import axes_of
 from hat_sim.sweep.grid import sweep_problems
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
-WITHOUT_DOWNLOAD = ("generated", "many_targets", "per_device", "rounds", "shared_fleet")
-WITH_DOWNLOAD = ("digits", "hapt", "sentiment", "vowel", "watch")
+WITHOUT_DOWNLOAD = ("battery", "generated", "many_targets", "per_device", "rounds", "shared_fleet", "traces")
+WITH_DOWNLOAD = ("digits", "hapt", "sensors", "sentiment", "vowel", "watch")
 SIGNATURES = (
     "attention-idle",
     "false-claim",
@@ -164,6 +168,13 @@ def test_shared_fleet_holds_no_domain_of_a_target():
     assert targets.isdisjoint(source.domain for source in fleets[0].sources)
 
 
+def test_traces_spreads_devices_of_one_kind():
+    [fleet] = plan("traces").fleets
+    assert {(it.profile.name, it.link.name) for it in fleet.sources} == {("phone-mid", "lte")}
+    speeds = [it.profile.speed for it in fleet.sources]
+    assert max(speeds) > 3 * min(speeds)
+
+
 def test_rounds_lets_every_target_serve_those_of_later_rounds():
     fleets = plan("rounds").fleets
     assert [len(fleet.sources) for fleet in fleets] == [4, 4, 6, 6, 8, 8]
@@ -175,12 +186,29 @@ def test_watch_leaves_out_the_other_wrist_of_its_target():
     assert not any(domain.startswith("subject-1-") for domain in scenario.sources.domains)
 
 
+def test_sensors_has_an_eligible_source_for_its_target_and_others_that_are_not():
+    document = load_checked(FOLDER / "sensors.yaml")
+    [fleet] = with_sensors(build_fleets(document.scenario, HAPT.domains), HAPT.sensors)
+    assert Counter(it.sensors for it in fleet.sources if not fleet.lacking(it)) == {("accelerometer",): 12}
+    assert Counter(map(fleet.lacking, fleet.sources)) == {(): 12, ("gyroscope",): 17}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["generated", "many_targets", "rounds"])
+@pytest.mark.parametrize("scenario", ["generated", "many_targets", "rounds", "traces"])
 def test_runs(scenario: str, tmp_path: Path):
     result = run(scenario, tmp_path / "run")
     assert len(result["targets"]) == len(plan(scenario).fleets)
     assert result["traffic"]["payload_bytes"] < result["traffic"]["all_models_bytes"]
+
+
+@pytest.mark.slow
+def test_battery_runs_out_while_it_trains_and_fits_with_fewer_epochs(tmp_path: Path):
+    [target] = run("battery", tmp_path / "long")["targets"]
+    assert (target["battery"]["fits"], target["battery"]["empty_phase"]) == (False, "train")
+    assert 0 < target["battery"]["empty_s"] < target["simulated_s"]
+    short = run("battery", tmp_path / "short", "--set", "training.epochs=10")
+    assert short["targets"][0]["battery"]["fits"]
+    assert short["energy_j"]["idle_devices"] == {"counted": 1, "of": 8}
 
 
 @pytest.mark.slow

@@ -42,6 +42,8 @@ def info(name: Name) -> None:
     print(f"samples: {it.samples:,} of shape {it.shape}")
     if it.channels:
         print(f"channels: {', '.join(it.channels)}")
+    for sensor in it.sensors:
+        print(f"sensor {sensor.name}: {', '.join(it.channels[place] for place in sensor.channels)}")
     print(f"classes: {', '.join(it.classes)}")
     print(f"domains: {', '.join(it.domains)}")
     for trap in it.traps:

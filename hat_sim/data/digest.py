@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from hat_sim.data.domain import Domain
+from hat_sim.sensors import Sensors
 
 
 def domain_digest(domain: Domain) -> str:
@@ -18,7 +19,9 @@ def domain_digest(domain: Domain) -> str:
     return digest.hexdigest()
 
 
-def dataset_digest(classes: Sequence[str], domains: Mapping[str, str]) -> str:
-    """SHA-256 (hex) of the class names in label order and of each domain's name and `domain_digest`."""
-    content = json.dumps([list(classes), dict(domains)], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
+def dataset_digest(classes: Sequence[str], domains: Mapping[str, str], sensors: Sensors = ()) -> str:
+    """SHA-256 (hex) of class names in label order, each domain's name and `domain_digest`, and sensors."""
+    content: list[object] = [list(classes), dict(domains)]
+    if sensors:
+        content.append({sensor.name: sensor.channels for sensor in sensors})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

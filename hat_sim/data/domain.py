@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+from hat_sim.sensors import Sensors, channels_of, taken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +26,10 @@ class Domain:
     x: NDArray[np.float32]
     y: NDArray[np.int64]
     block: NDArray[np.int64]
+
+    def seen_by(self, sensors: Sensors | None) -> Domain:
+        """The domain as a device with these sensors records it; None stands for all channels."""
+        return replace(self, x=taken(self.x, channels_of(sensors)))
 
 
 class Dataset(Protocol):
@@ -45,6 +51,11 @@ class Dataset(Protocol):
 
     @property
     def domains(self) -> Sequence[str]: ...
+
+    @property
+    def sensors(self) -> Sensors:
+        """Whose the channels are, where that is known; none where channels have no names."""
+        ...
 
     @property
     def digest(self) -> str: ...

@@ -1,4 +1,6 @@
-"""A user's own data: a folder with one `<domain>.npz` for each domain, and optionally `classes.json`.
+"""A user's own data: a folder with one `<domain>.npz` for each domain, `classes.json` and `sensors.json`.
+
+The last two are optional: they name the classes, and the sensors that channels are of.
 
 The whole folder is read once when it is opened, and everything that is wrong with it is reported in one go.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -20,6 +23,8 @@ from numpy.typing import NDArray
 from hat_sim.data.digest import dataset_digest, domain_digest
 from hat_sim.data.domain import Domain
 from hat_sim.errors import Problem, UserError
+from hat_sim.scenario.names import PATTERN
+from hat_sim.sensors import Sensors, axis_of, named, sensor_problems
 
 SHAPES = "(features,), (time, channels) or (channels, height, width)"
 RESERVED = ("all", "each")
@@ -35,6 +40,7 @@ class FolderDataset:
     classes: tuple[str, ...]
     domains: tuple[str, ...]
     digest: str
+    sensors: Sensors = ()
 
     @property
     def name(self) -> str:
@@ -55,13 +61,16 @@ def open_folder(path: str | Path) -> FolderDataset:
 
     A file holds `x`, numbers of shape (samples, ...), `y`, whole numbers of shape (samples,), and optionally
     `block`, whole numbers of shape (samples,), equal for samples that share time (without it each sample
-    is a block of its own). Without `classes.json` the classes are the labels that occur.
+    is a block of its own). Without `classes.json` the classes are the labels that occur, without
+    `sensors.json` channels have no names.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise UserError(Problem("there is no such folder", where=str(folder)))
     files = sorted(file for file in folder.glob("*.npz") if not file.name.startswith("."))
     names, problems = _read_classes(folder / "classes.json")
+    sensors, unsound = _read_sensors(folder / "sensors.json")
+    problems += unsound
     if not files:
         problems.append(Problem("no .npz file in it", where=str(folder), hint="one <domain>.npz a domain"))
 
@@ -77,6 +86,7 @@ def open_folder(path: str | Path) -> FolderDataset:
             labels[file] = frozenset(np.unique(domain.y).tolist())
     problems += _differing_shapes(shapes)
     problems += _wrong_labels(folder, labels, names)
+    problems += _wrong_sensors(folder / "sensors.json", sensors, set(shapes.values()))
     if problems:
         raise UserError(problems)
 
@@ -86,7 +96,8 @@ def open_folder(path: str | Path) -> FolderDataset:
         shape=shapes[files[0]],
         classes=classes,
         domains=tuple(file.stem for file in files),
-        digest=dataset_digest(classes, digests),
+        digest=dataset_digest(classes, digests, named(sensors or {})),
+        sensors=named(sensors or {}),
     )
 
 
@@ -183,6 +194,40 @@ def _read_classes(file: Path) -> tuple[tuple[str, ...] | None, list[Problem]]:
     ):
         return None, [Problem("not a list of two or more different names", where=str(file), hint=hint)]
     return tuple(names), []
+
+
+def _read_sensors(file: Path) -> tuple[dict[str, list[int]] | None, list[Problem]]:
+    """The channels of each sensor in `sensors.json`, or None without such a file."""
+    if not file.exists():
+        return None, []
+    hint = 'a JSON object of names with lists of channels, such as {"accelerometer": [0, 1, 2]}'
+    try:
+        sensors = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return None, [Problem(f"not readable as JSON: {error}", where=str(file), hint=hint)]
+    if (
+        not isinstance(sensors, dict)
+        or not sensors
+        or not all(isinstance(them, list) and them for them in sensors.values())
+        or not all(type(channel) is int for them in sensors.values() for channel in them)
+    ):
+        return None, [Problem("not an object of lists of channels", where=str(file), hint=hint)]
+    unfit = [name for name in sensors if not re.fullmatch(PATTERN, name)]
+    if unfit:
+        letters = "letters, digits, `-` and `_`, the first one a letter or a digit"
+        return None, [Problem(f"a sensor cannot be called {unfit[0]!r}", where=str(file), hint=letters)]
+    return sensors, []
+
+
+def _wrong_sensors(
+    file: Path, sensors: dict[str, list[int]] | None, shapes: set[tuple[int, ...]]
+) -> list[Problem]:
+    """What is wrong with sensors of samples of one shape; where shapes differ, that is told already."""
+    if sensors is None or len(shapes) != 1:
+        return []
+    [shape] = shapes
+    found = sensor_problems(sensors, shape[axis_of(shape)])
+    return [Problem(it.what, where=str(file), hint=it.hint) for it in found]
 
 
 def _differing_shapes(shapes: dict[Path, tuple[int, ...]]) -> list[Problem]:

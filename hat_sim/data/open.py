@@ -8,6 +8,7 @@ from hat_sim.data.generated.spec import GeneratedSpec
 from hat_sim.data.packaged.catalogue import PACKAGED
 from hat_sim.data.packaged.dataset import PackagedDataset
 from hat_sim.errors import UserError
+from hat_sim.sensors import Sensors
 
 __all__ = ["FolderDataset", "GeneratedSpec", "open_folder", "open_generated", "open_packaged"]
 
@@ -19,6 +20,6 @@ def open_packaged(name: str) -> PackagedDataset:
     return PackagedDataset(PACKAGED[name])
 
 
-def open_generated(spec: GeneratedSpec) -> GeneratedDataset:
+def open_generated(spec: GeneratedSpec, sensors: Sensors = ()) -> GeneratedDataset:
     """A family of domains made on demand from the description."""
-    return GeneratedDataset(spec)
+    return GeneratedDataset(spec, sensors)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from hat_sim.errors import InternalError
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.models import Classifier, build
+from hat_sim.sensors import Places
 
 _NUMBERED = re.compile(rb"___torch_mangle_(\d+)")
 _NOTES = (".debug_pkl", ".data/serialization_id")
@@ -38,7 +39,7 @@ def export(model: nn.Module, samples: NDArray[np.float32]) -> Exported:
     A pure function of its arguments, whatever this process has exported before.
     """
     model = model.eval()
-    origin = json.dumps({"architecture": _architecture(model), "shape": samples.shape[1:]})
+    origin = json.dumps({"architecture": _architecture(model), "shape": samples.shape[1:]} | _reads(model))
     tensors = {name: it.contiguous() for name, it in model.state_dict().items()}
     weights = save(tensors, {"hat_sim": origin})  # one entry: safetensors shuffles several
     inputs = torch.from_numpy(np.array(samples))
@@ -61,6 +62,12 @@ def imported(weights: bytes, description: Description) -> Classifier:
 def _architecture(model: nn.Module) -> str:
     """The name in the catalogue or, of what is not one classifier, that of its class."""
     return model.description.name if isinstance(model, Classifier) else type(model).__name__
+
+
+def _reads(model: nn.Module) -> dict[str, Places]:
+    """Which channels of its input a classifier takes, where there are others."""
+    places = model.reads if isinstance(model, Classifier) else None
+    return {} if places is None else {"reads": places}
 
 
 def _program(model: nn.Module, example: Tensor) -> bytes:

@@ -1,8 +1,8 @@
 """Trained source models on disk, named by all that they are a function of.
 
-A model's key covers the digest of its data, the classes it saw, its architecture, recipe and seed, the code
-that trains, the versions of torch and numpy and the CPU's capability, since each of these can change a bit
-of it. Files appear whole: two writers, or a kill in mid-write, leave no half of one.
+A model's key covers the digest of its data, the classes and channels it saw, its architecture, recipe and
+seed, the code that trains, the versions of torch and numpy and the CPU's capability, since each of these can
+change a bit of it. Files appear whole: two writers, or a kill in mid-write, leave no half of one.
 """
 
 from __future__ import annotations
@@ -22,14 +22,25 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from hat_sim import seeding
+from hat_sim import seeding, sensors
+from hat_sim.data import domain as domains
 from hat_sim.data import splits
 from hat_sim.data.cache import cache_root, publish_file, scratch_beside
 from hat_sim.learning import adam, architectures, models, rotation, training
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import SourceRecipe
 
-_CODE: tuple[ModuleType, ...] = (seeding, splits, adam, architectures, models, rotation, training)
+_CODE: tuple[ModuleType, ...] = (
+    seeding,
+    sensors,
+    domains,
+    splits,
+    adam,
+    architectures,
+    models,
+    rotation,
+    training,
+)
 
 
 def key_of(
@@ -39,8 +50,12 @@ def key_of(
     recipe: SourceRecipe,
     seed: int,
     labels: Sequence[int] | None = None,
+    channels: Sequence[int] | None = None,
 ) -> str:
-    """The SHA-256 (hex) that names a source model; `labels` are the classes it saw, None for all."""
+    """The SHA-256 (hex) that names a source model.
+
+    `labels` are the classes and `channels` those of the data that it saw, None for all.
+    """
     content = {
         "data": data_digest,
         "domain": domain,
@@ -48,6 +63,7 @@ def key_of(
         "recipe": asdict(recipe),
         "seed": seed,
         "labels": labels,
+        "channels": channels,
         "code": _code_digest(),
         "versions": [torch.__version__, np.__version__, torch.backends.cpu.get_cpu_capability()],
     }

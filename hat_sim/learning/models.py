@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hat_sim.learning.architectures import Block, Conv, Description, Gru, Linear, Pool
+from hat_sim.sensors import Places, axis_of
 
 STANDARDISED_CLIP = 10.0
 
@@ -17,11 +18,13 @@ STANDARDISED_CLIP = 10.0
 class Standardise(nn.Module):
     """Per channel (x - mean) / deviation, clipped; fitted on training data and sent with the model.
 
-    A series (batch, time, channels) leaves as (batch, channels, time).
+    A series (batch, time, channels) leaves as (batch, channels, time). Of samples with more channels than the
+    model reads, it takes those at `reads`.
     """
 
     mean: Tensor
     deviation: Tensor
+    reads: Tensor | None = None
 
     def __init__(self, description: Description) -> None:
         super().__init__()
@@ -36,6 +39,8 @@ class Standardise(nn.Module):
         self.deviation.copy_(x.std(dim=axes).clamp_min(1e-3))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.reads is not None:
+            x = x.index_select(axis_of(x.shape[1:]), self.reads)
         if self.rank == 2:
             x = x.transpose(1, 2)
         each = (1, -1) + (1,) * (self.rank - 1)
@@ -100,7 +105,10 @@ class Encoder(nn.Module):
 
 
 class Classifier(nn.Module):
-    """An encoder and a linear head: (batch, *shape) to logits (batch, classes)."""
+    """An encoder and a linear head: (batch, *shape) to logits (batch, classes).
+
+    One that `reads` some channels of wider samples takes these, and gives what it would give for them alone.
+    """
 
     def __init__(self, description: Description) -> None:
         super().__init__()
@@ -111,6 +119,18 @@ class Classifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.encoder(x))
         return logits
+
+    @property
+    def reads(self) -> Places | None:
+        """Which channels of its input it takes; None for an input that has no others."""
+        places = self.encoder.standardise.reads
+        return None if places is None else tuple(places.tolist())
+
+    def reading(self, places: Places | None) -> Classifier:
+        """The same model, which from now on takes these channels of its input; None changes nothing."""
+        if places is not None:
+            self.encoder.standardise.reads = torch.tensor(places)
+        return self
 
 
 def build(description: Description, seed: int) -> Classifier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from hat_sim.learning.models import Classifier, Standardise, build, load_weights
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.weights import pack, unpack
+from hat_sim.sensors import Places, shape_taken
 
 NEVER = -1e4
 """The logit of a class that a source does not know."""
@@ -34,12 +35,17 @@ class SourceModel:
     accuracy: float
 
 
-def description_of(architecture: str, shape: tuple[int, ...], classes: int) -> Description:
-    """The architecture that a frame names; ProtocolError where it is unknown or reads other inputs."""
+def description_of(
+    architecture: str, shape: tuple[int, ...], classes: int, reads: Places | None = None
+) -> Description:
+    """The architecture that a frame names, over those channels of samples of `shape` that it reads.
+
+    ProtocolError where it is unknown or reads other inputs.
+    """
     if architecture not in ARCHITECTURES:
         raise ProtocolError(Fault.FIELD, f"no architecture is called {architecture[:40]!r}")
     try:
-        return describe(architecture, shape, classes)
+        return describe(architecture, shape_taken(shape, reads), classes)
     except ValueError as error:
         raise ProtocolError(Fault.SHAPE, str(error)) from None
 
@@ -100,6 +106,22 @@ def shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     if array.shape != shape or array.dtype.kind != "f":
         raise ProtocolError(Fault.SHAPE, f"{array.dtype} of shape {array.shape}, not floats of {shape}")
     return array
+
+
+def sensor_places(names: Sequence[str] | None, sensors: Mapping[str, Places] | None) -> Places | None:
+    """Which of a target's channels are those of the named sensors; None for all of them.
+
+    `sensors` are the target's. ProtocolError for one that it has not, and where there is none.
+    """
+    if names is None:
+        return None
+    if len(set(names)) < len(names):
+        raise ProtocolError(Fault.FIELD, "a sensor twice")
+    unknown = [name for name in names if name not in (sensors or {})]
+    if sensors is None or unknown or not names:
+        raise ProtocolError(Fault.FIELD, f"sensors that were not announced: {unknown[:5]}")
+    places = tuple(sorted(place for name in names for place in sensors[name]))
+    return None if len(names) == len(sensors) else places
 
 
 def class_indices(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:

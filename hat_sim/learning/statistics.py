@@ -14,7 +14,10 @@ from math import ceil, log2, prod
 import numpy as np
 from numpy.typing import NDArray
 
+from hat_sim.sensors import Places, axis_of
+
 BANDS = 4
+MOMENTS = 7
 WIDE = 128
 """Vectors of more features than this are summarised by two figures a feature."""
 _POINTWISE_FLOP = 14
@@ -24,8 +27,9 @@ _WIDE_FLOP = 4
 def domain_statistics(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Statistics, float32 of shape (statistics,), of samples of shape (samples, *shape).
 
-    The unit of observation is a window of a series, a channel of an image, or, where a sample is a plain
-    feature vector, the whole domain: its samples have no order, so there are no bands, and no spread.
+    Each figure of all channels, one after the other. The unit of observation is a window of a series, a
+    channel of an image, or, where a sample is a plain feature vector, the whole domain: its samples have no
+    order, so there are no bands, and no spread.
     """
     signals = _signals(x).astype(np.float64)
     mean, deviation = signals.mean(axis=2), signals.std(axis=2)
@@ -50,6 +54,30 @@ def domain_statistics(x: NDArray[np.float32]) -> NDArray[np.float32]:
     per_window = np.stack([*moments, *shares])
     spread = per_window[:2].std(axis=1)
     return np.concatenate([per_window.mean(axis=1).ravel(), spread.ravel()]).astype(np.float32)
+
+
+def statistics_count(shape: tuple[int, ...]) -> int:
+    """How many statistics samples of `shape` have: as many for each channel."""
+    figures = MOMENTS + BANDS + 2 if len(shape) > 1 else 2 if shape[0] > WIDE else MOMENTS
+    return figures * shape[axis_of(shape)]
+
+
+def in_place(
+    statistics: NDArray[np.float32], places: Places | None, shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Statistics of the channels at `places` of samples of `shape`, where they stand among those of all.
+
+    What they do not tell is NaN. Of vectors that are wide where these are not, the first figures alone have
+    a place.
+    """
+    if places is None:
+        return statistics
+    channels = shape[axis_of(shape)]
+    table = np.full((statistics_count(shape) // channels, channels), np.nan, np.float32)
+    told = statistics.reshape(-1, len(places))
+    figures = min(len(table), len(told))
+    table[:figures, list(places)] = told[:figures]
+    return table.ravel()
 
 
 def statistics_flop(samples: int, shape: tuple[int, ...]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,8 +12,10 @@ from torch import nn
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import StudentRecipe
+from hat_sim.learning.source_model import sensor_places
 from hat_sim.learning.student import Pool
 from hat_sim.protocol.messages import Precision
+from hat_sim.sensors import Places
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Task:
     """All that a method may look at: what the target knows when it joins, and the roster of sources.
 
     `labelled_x` is (labelled, *shape) with `labelled_y` (labelled,), `unlabelled_x` (unlabelled, *shape).
-    No test sample is here.
+    No test sample is here. Where devices of the fleet carry different sensors, `sensors` are the target's,
+    each with its places among the channels of a sample.
     """
 
     description: Description
@@ -32,6 +36,7 @@ class Task:
     recipe: StudentRecipe
     precision: Precision
     seed: int
+    sensors: Mapping[str, Places] | None = None
 
     @property
     def samples(self) -> NDArray[np.float32]:
@@ -42,6 +47,17 @@ class Task:
     def pool(self) -> Pool:
         """The same as tensors, with the labels."""
         return Pool(torch.from_numpy(self.samples), torch.from_numpy(np.array(self.labelled_y)))
+
+    @property
+    def sensor_names(self) -> tuple[str, ...] | None:
+        return None if self.sensors is None else tuple(self.sensors)
+
+    def places(self, names: Sequence[str] | None) -> Places | None:
+        """Which channels of a sample are those of the named sensors; None for all.
+
+        ProtocolError for a sensor that the target lacks.
+        """
+        return sensor_places(names, self.sensors)
 
     @property
     def own_classes(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -24,6 +24,7 @@ from hat_sim.protocol.codec import REQUEST_LIMIT
 from hat_sim.protocol.effects import Ask, Phase, Protocol, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import (
+    EncoderTransfer,
     Join,
     ModelRequest,
     ModelTransfer,
@@ -32,13 +33,22 @@ from hat_sim.protocol.messages import (
     Welcome,
 )
 from hat_sim.protocol.weights import pack
+from hat_sim.sensors import Places, taken
+
+Reads = Mapping[str, Places | None]
+"""Which of the target's channels the model of each source reads; None for all of them."""
 
 
 def join(task: Task) -> Protocol[tuple[str, ...]]:
     """Announce the task to every source of the roster; the names of those that can serve it."""
-    request = Join(input_shape=task.description.shape, classes=task.classes)
+    return tuple((yield from join_reading(task)))
+
+
+def join_reading(task: Task) -> Protocol[Reads]:
+    """The same, with what the model of each of them reads."""
+    request = Join(input_shape=task.description.shape, classes=task.classes, sensors=task.sensor_names)
     replies: Replies = yield Ask("coarse", dict.fromkeys(task.sources, request))
-    return tuple(replies.of(Welcome))
+    return replies.made(Welcome, lambda _, welcome: task.places(welcome.sensors))
 
 
 def fetch_models(
@@ -103,18 +113,23 @@ class Opinion:
         return Opinion(self.classes, torch.cat([self.logits, other.logits]))
 
 
-def fetch_opinions(task: Task, chosen: Sequence[str]) -> Protocol[dict[str, Opinion]]:
+def fetch_opinions(
+    task: Task, chosen: Iterable[str], reads: Reads | None = None
+) -> Protocol[dict[str, Opinion]]:
     """What the chosen sources say of all the target's samples, which are sent to them; no model moves.
 
-    The samples go in parts of half of what a source reads at once, and a source that leaves one part
-    unanswered is left out.
+    The samples go in parts of half of what a source reads at once, to each source with the channels that it
+    reads, and a source that leaves one part unanswered is left out.
     """
-    samples = task.samples
+    samples, reads = task.samples, reads or {}
     heard: dict[str, Opinion] = {}
     asked = tuple(chosen)
     for part in np.array_split(samples, ceil(2 * samples.nbytes / REQUEST_LIMIT)):
-        request = PredictRequest(classes=task.classes, samples=pack([part], task.precision))
-        replies: Replies = yield Ask("transfer", dict.fromkeys(asked, request))
+        requests = {
+            places: PredictRequest(classes=task.classes, samples=pack([taken(part, places)], task.precision))
+            for places in {reads.get(name) for name in asked}
+        }
+        replies: Replies = yield Ask("transfer", {name: requests[reads.get(name)] for name in asked})
         heard = opinions(task, replies, len(part), heard)
         asked = tuple(heard)
     return heard
@@ -141,8 +156,15 @@ def receive(task: Task, replies: Replies, encoders: Mapping[str, Classifier]) ->
             model = encoders[name]
             fill(model.head, transfer.weights)
         else:
-            model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))
+            model = blank_model(task, transfer, len(classes))
             fill(model, transfer.weights)
         return SourceModel(name, model.eval(), classes, transfer.accuracy)
 
     return tuple(replies.made(ModelTransfer, model_of).values())
+
+
+def blank_model(task: Task, transfer: EncoderTransfer | ModelTransfer, outputs: int) -> Classifier:
+    """A model to be filled with what came: it reads its own channels of the target's samples."""
+    reads = task.places(transfer.sensors)
+    description = description_of(transfer.architecture, task.description.shape, outputs, reads)
+    return empty_model(description).reading(reads)

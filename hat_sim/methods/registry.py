@@ -13,6 +13,17 @@ from pydantic import BaseModel
 
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, RandomOptions
 from hat_sim.methods.hat_plus.options import HatPlusOptions, SpreadOptions
+from hat_sim.methods.holding import (
+    Holds,
+    drawn,
+    every_model,
+    every_model_fused,
+    every_model_one_tuned,
+    every_model_ranked,
+    every_model_tuned,
+    no_model,
+    selected,
+)
 from hat_sim.methods.peers.options import (
     AdapterOptions,
     DecisionOptions,
@@ -32,11 +43,13 @@ class Method:
 
     The function takes a `hat_sim.methods.base.Task` and the options, and is a generator of
     `hat_sim.protocol.effects` that returns a `hat_sim.methods.base.Fitted`. One's own method is such an
-    object, named in a scenario by `package.module:object`.
+    object, named in a scenario by `package.module:object`. `holds` says for how many of the sources' models
+    the target needs memory; by default for all.
     """
 
     options: type[BaseModel]
     protocol: str
+    holds: Holds = every_model
 
     def load(self) -> Callable[[Any, Any], Any]:
         """The protocol's function."""
@@ -50,11 +63,11 @@ _HAT_PLUS = "hat_sim.methods.hat_plus"
 _PEERS = "hat_sim.methods.peers"
 
 METHODS: Mapping[str, Method] = {
-    "hat": Method(HatOptions, f"{_HAT}.protocol:hat"),
-    "hat-plus": Method(HatPlusOptions, f"{_HAT_PLUS}.protocol:hat_plus"),
-    "self-taught": Method(SpreadOptions, f"{_HAT_PLUS}.protocol:self_taught"),
-    "target-only": Method(NoOptions, f"{_PEERS}.target_only:target_only"),
-    "fine-tune": Method(FineTuneOptions, f"{_PEERS}.fine_tune:fine_tune"),
+    "hat": Method(HatOptions, f"{_HAT}.protocol:hat", selected),
+    "hat-plus": Method(HatPlusOptions, f"{_HAT_PLUS}.protocol:hat_plus", selected),
+    "self-taught": Method(SpreadOptions, f"{_HAT_PLUS}.protocol:self_taught", no_model),
+    "target-only": Method(NoOptions, f"{_PEERS}.target_only:target_only", no_model),
+    "fine-tune": Method(FineTuneOptions, f"{_PEERS}.fine_tune:fine_tune", every_model_one_tuned),
     "ensemble": Method(NoOptions, f"{_PEERS}.ensemble:ensemble"),
     "stacking": Method(StackingOptions, f"{_PEERS}.ensemble:stacking"),
     "aver": Method(DistillationOptions, f"{_PEERS}.aver:aver"),
@@ -63,15 +76,15 @@ METHODS: Mapping[str, Method] = {
     "amtml-kd": Method(AdapterOptions, f"{_PEERS}.amtml_kd:amtml_kd"),
     "distill-nearest": Method(DistillationOptions, f"{_PEERS}.distill_similar:distill_nearest"),
     "distill-weighted": Method(SimilarityOptions, f"{_PEERS}.distill_similar:distill_weighted"),
-    "decision": Method(DecisionOptions, f"{_PEERS}.decision:decision"),
+    "decision": Method(DecisionOptions, f"{_PEERS}.decision:decision", every_model_tuned),
     "kd3a": Method(VoteOptions, f"{_PEERS}.kd3a:kd3a"),
-    "fedmd": Method(DistillationOptions, f"{_PEERS}.fedmd:fedmd"),
-    "logme": Method(SelectorOptions, f"{_PEERS}.selectors:logme"),
-    "leep": Method(SelectorOptions, f"{_PEERS}.selectors:leep"),
-    "parc": Method(SelectorOptions, f"{_PEERS}.selectors:parc"),
-    "knn": Method(SelectorOptions, f"{_PEERS}.selectors:knn"),
-    "random": Method(RandomOptions, f"{_HAT}.controls:random_sources"),
-    "all-sources": Method(FusionOptions, f"{_HAT}.controls:all_sources"),
+    "fedmd": Method(DistillationOptions, f"{_PEERS}.fedmd:fedmd", no_model),
+    "logme": Method(SelectorOptions, f"{_PEERS}.selectors:logme", every_model_ranked),
+    "leep": Method(SelectorOptions, f"{_PEERS}.selectors:leep", every_model_ranked),
+    "parc": Method(SelectorOptions, f"{_PEERS}.selectors:parc", every_model_ranked),
+    "knn": Method(SelectorOptions, f"{_PEERS}.selectors:knn", every_model_ranked),
+    "random": Method(RandomOptions, f"{_HAT}.controls:random_sources", drawn),
+    "all-sources": Method(FusionOptions, f"{_HAT}.controls:all_sources", every_model_fused),
 }
 
 

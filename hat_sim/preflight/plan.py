@@ -15,10 +15,11 @@ from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
 from hat_sim.methods.registry import Method, find_method
 from hat_sim.network.loss import KNOWN_LOSS
 from hat_sim.preflight.catalogue import fleet_problems
-from hat_sim.preflight.facts import Facts, spec_of
+from hat_sim.preflight.facts import Facts, sensors_of, spec_of
 from hat_sim.preflight.fitting import Fitting
 from hat_sim.preflight.label_spaces import absent_classes, with_classes
 from hat_sim.preflight.recipes import source_recipe, student_recipe
+from hat_sim.preflight.sensors import with_sensors
 from hat_sim.scenario.fleet import Fleet, build_fleets, target_domains
 from hat_sim.scenario.load import ScenarioDocument
 from hat_sim.scenario.resolved import scenario_sha256
@@ -76,7 +77,9 @@ class Preparation:
 
     def _plan(self, scenario: Scenario) -> Plan:
         dataset = self._dataset(scenario.data)
-        facts = Facts(tuple(dataset.shape), tuple(dataset.classes), tuple(dataset.domains))
+        facts = Facts(
+            tuple(dataset.shape), tuple(dataset.classes), tuple(dataset.domains), tuple(dataset.sensors)
+        )
         problems = [*fleet_problems(scenario, facts)]
         occurring = partial(self._occurring, scenario.data)
         if not problems:
@@ -90,7 +93,7 @@ class Preparation:
         fitting_of = Fitting(scenario, facts)
         fleets = tuple(
             with_classes(scenario, fitting_of.resolved(fleet), occurring)
-            for fleet in build_fleets(scenario, facts.domains)
+            for fleet in with_sensors(build_fleets(scenario, facts.domains), facts.sensors)
         )
         method = find_method(scenario.method.name)
         return Plan(
@@ -135,7 +138,7 @@ def _open(data: Data) -> Dataset:
             raise UserError(Problem(f"there is no folder {data.folder}", path="data.folder", hint=hint))
         return open_folder(data.folder)
     if data.generated is not None:
-        return open_generated(spec_of(data.generated))
+        return open_generated(spec_of(data.generated), sensors_of(data.generated))
     packaged = open_packaged(str(data.dataset))
     packaged.prepare()
     return packaged

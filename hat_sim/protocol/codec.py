@@ -1,7 +1,8 @@
 """Messages to frames and back: msgpack with a version and a checksum, tensors as raw little-endian buffers.
 
 A frame is the msgpack array [version, crc32(body), body]; the body is the msgpack array [kind, field, ...]
-in the order of the message's fields. A tensor is a msgpack extension: one byte for its dtype, one for its
+in the order of the message's fields; last fields that are None are left out, so that what is not in play
+costs nothing. A tensor is a msgpack extension: one byte for its dtype, one for its
 number of axes, four for the length of each, then the raw buffer. Nothing in a frame can be executed, and
 nothing is allocated from one before version, size and checksum hold.
 """
@@ -38,6 +39,8 @@ def encode(message: Message, finite: bool = True) -> bytes:
     A sender that does not know that it is damaged does not look whether tensors are `finite`.
     """
     fields = [getattr(message, name) for name in type(message).model_fields]
+    while fields and fields[-1] is None:
+        fields.pop()
     body: bytes = msgpack.packb([message.kind, *fields], default=partial(_pack_array, finite=finite))
     return _sealed(body)
 
@@ -63,10 +66,14 @@ def decode(frame: bytes, limit: int = FRAME_LIMIT) -> Message:
         raise ProtocolError(Fault.UNKNOWN_KIND, f"no message is called {kind[:40]!r}")
     message = MESSAGES[kind]
     names = list(message.model_fields)
-    if len(values) != len(names):
-        raise ProtocolError(Fault.FIELD, f"{kind} has {len(names)} fields, not {len(values)}")
+    least = sum(field.is_required() for field in message.model_fields.values())
+    if not least <= len(values) <= len(names):
+        count = str(least) if least == len(names) else f"{least} to {len(names)}"
+        raise ProtocolError(Fault.FIELD, f"{kind} has {count} fields, not {len(values)}")
+    if len(values) > least and values[-1] is None:
+        raise ProtocolError(Fault.FIELD, f"{kind}.{names[len(values) - 1]}: None is left out")
     try:
-        return message(**dict(zip(names, values, strict=True)))
+        return message(**dict(zip(names, values, strict=False)))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))

@@ -5,6 +5,9 @@ A target asks, a source answers: `Join` is answered by `Welcome`, `SummaryReques
 `ModelRequest` by `ModelTransfer`, `PredictRequest` by `Predictions`, and anything that cannot be answered by
 `ErrorReply`. A `ChunkRequest` for any of these is answered by `Chunk`s of the frame that would answer it. A
 source keeps no state between requests, so each request carries whatever its answer depends on.
+
+Where devices of one fleet carry different sensors, `sensors` are the names of those whose channels the target
+has or a model reads, which are the same in all of the fleet; elsewhere it is None and not sent.
 """
 
 from __future__ import annotations
@@ -33,11 +36,12 @@ class Message(BaseModel):
 
 
 class Join(Message):
-    """The target announces its task: the shape of its inputs and the classes it must tell apart."""
+    """The target announces its task: the shape of its inputs, the classes it must tell apart, its sensors."""
 
     kind = "join"
     input_shape: Annotated[tuple[Size, ...], Field(min_length=1, max_length=4)]
     classes: Names
+    sensors: Names | None = None
 
 
 class Welcome(Message):
@@ -46,6 +50,7 @@ class Welcome(Message):
     kind = "welcome"
     architecture: Name
     classes: Names
+    sensors: Names | None = None
 
 
 class SummaryRequest(Message):
@@ -103,6 +108,7 @@ class EncoderTransfer(Message):
     classes: Names
     centroids: Array
     accuracy: Fraction
+    sensors: Names | None = None
 
 
 class ModelRequest(Message):
@@ -122,12 +128,14 @@ class ModelTransfer(Message):
     classes: Names
     weights: tuple[Array, ...]
     accuracy: Fraction
+    sensors: Names | None = None
 
 
 class PredictRequest(Message):
     """Asks what the source's model says of the target's own samples, which leave the target for it.
 
-    `samples` are (samples, *shape) as weights of some precision travel: int8 is followed by its scales.
+    `samples` are (samples, *shape), of the channels that the model reads, as weights of some precision
+    travel: int8 is followed by its scales.
     """
 
     kind = "predict_request"

@@ -9,6 +9,7 @@ from typing import Any
 from hat_sim.protocol.codec import kind_of
 from hat_sim.protocol.effects import Phase
 from hat_sim.protocol.errors import Fault
+from hat_sim.protocol.work import Model
 
 Received = bytes | tuple[bytes, ...]
 """A frame, or several chunks of one."""
@@ -50,11 +51,15 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Answer:
-    """A source's reply, the work it took on the device, and why the request was refused, if it was."""
+    """A source's reply, the work it took on the device, and why the request was refused, if it was.
+
+    `models` says how much of the `flop` operations are passes through which model.
+    """
 
     parcel: Parcel
     flop: int = 0
     refused: Fault | None = None
+    models: Mapping[Model, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,11 +82,12 @@ class AskStep:
 
 @dataclass(frozen=True)
 class ComputeStep:
-    """Work of the target, in floating-point operations, that its next `advance` does."""
+    """Work of the target, in floating-point operations, that its next `advance` does; `models` as above."""
 
     phase: Phase
     label: str
     flop: int
+    models: Mapping[Model, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

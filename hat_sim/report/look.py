@@ -7,6 +7,9 @@ from typing import Any
 CHOSEN, SHORTLISTED, ASKED, FAILED, TARGET = "chosen", "shortlisted", "not shortlisted", "failed", "target"
 FATES = {TARGET: "#2b9348", CHOSEN: "#e8590c", SHORTLISTED: "#4c8bf5", ASKED: "#8a94a0", FAILED: "#d6336c"}
 """What became of a device; each colour stands out on white and on black."""
+INELIGIBLE = "not eligible"
+MIXED_FATES = FATES | {INELIGIBLE: "#a05ad6"}
+"""The same where devices carry different sensors, and some sources read what the target lacks."""
 
 PHASES = {"coarse": "#8a94a0", "fine": "#4c8bf5", "transfer": "#e8590c", "train": "#2b9348"}
 

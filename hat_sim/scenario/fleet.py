@@ -19,7 +19,9 @@ from hat_sim.errors import Problem, UserError
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile
 from hat_sim.scenario.nearest import suggestion
 from hat_sim.scenario.schema import Scenario, SourceDevice, SourceDistribution, source_count
+from hat_sim.scenario.trace_table import TraceTable, read_trace, trace_problems
 from hat_sim.seeding import derive_seed
+from hat_sim.sensors import AND
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Device:
 
     `round` is the one in which it joins as a target, from 1, in a scenario of rounds; a device with it among
     the sources is an expanded target. `classes` are those that its domain is cut down to, None for all; a
-    distribution's share of them is still to be drawn.
+    distribution's share of them is still to be drawn. `sensors` are those that it carries, None for all.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Device:
     link: LinkProfile
     round: int | None = None
     classes: tuple[str, ...] | None = None
+    sensors: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class Fleet:
 
     target: Device
     sources: tuple[Device, ...]
+
+    def lacking(self, source: Device) -> tuple[str, ...]:
+        """The sensors that a source's model reads and the target lacks; one without any is eligible."""
+        return tuple(name for name in source.sensors or () if name not in (self.target.sensors or ()))
 
 
 def build_fleets(scenario: Scenario, dataset_domains: Sequence[str]) -> tuple[Fleet, ...]:
@@ -113,7 +120,10 @@ def _problems(scenario: Scenario, dataset_domains: Sequence[str]) -> Iterator[Pr
                     path=f"sources.{index}.name",
                     hint="any other name",
                 )
-    elif scenario.sources.domains == "all" and (len(known) < 2 or (scenario.rounds and known <= targets)):
+        return
+    if scenario.sources.trace is not None:
+        yield from trace_problems(scenario.sources.trace)
+    if scenario.sources.domains == "all" and (len(known) < 2 or (scenario.rounds and known <= targets)):
         hint = "fewer of them in `rounds`" if len(known) > 1 else "the data need at least two domains"
         yield Problem("no domain is left to be a source", path="sources.domains", hint=hint)
 
@@ -174,6 +184,7 @@ class _Builder:
             link=self._link_profile(target.link),
             round=number,
             classes=target.classes,
+            sensors=target.sensors,
         )
 
     def _sources(self, targets: Collection[str]) -> tuple[Device, ...]:
@@ -193,6 +204,7 @@ class _Builder:
                 profile=self._device_profile(source.device),
                 link=self._link_profile(source.link),
                 classes=source.classes,
+                sensors=source.sensors,
             )
             for name, source in zip(names, sources, strict=True)
         )
@@ -208,6 +220,11 @@ class _Builder:
         devices = self._deal("devices", sources.devices, names)
         links = self._deal("links", sources.links, names)
         architectures = self._deal("architectures", sources.architectures, names)
+        together = None if sources.sensors is None else self._deal("sensors", sources.sensors, names)
+        sensors = [None if together is None else tuple(together[k].split(AND)) for k in range(len(names))]
+        if sources.trace is not None:
+            table = read_trace(sources.trace)
+            return self._traced(table, names, chosen, devices, links, architectures, sensors)
         compute = self._factors("compute", sources.heterogeneity.compute, names)
         bandwidth = self._factors("bandwidth", sources.heterogeneity.bandwidth, names)
         return tuple(
@@ -217,9 +234,33 @@ class _Builder:
                 architecture=architectures[k],
                 profile=_faster(self._device_profile(devices[k]), compute[k]),
                 link=_wider(self._link_profile(links[k]), bandwidth[k]),
+                sensors=sensors[k],
             )
             for k in range(len(names))
         )
+
+    def _traced(
+        self,
+        table: TraceTable,
+        names: list[str],
+        domains: list[str],
+        devices: list[str],
+        links: list[str],
+        architectures: list[str],
+        sensors: Sequence[tuple[str, ...] | None],
+    ) -> tuple[Device, ...]:
+        """Sources with the speed and the rate of a row each, and all else from their profiles."""
+        found = []
+        for k, name in enumerate(names):
+            speed, rate = table.drawn(self._scenario.seed, name)
+            profile, link = self._device_profile(devices[k]), self._link_profile(links[k])
+            profile = dataclasses.replace(profile.faster(speed / profile.speed), speed=speed)
+            up, down = (rate, rate * link.down / link.up)
+            if table.trace.direction == "down":
+                up, down = (rate * link.up / link.down, rate)
+            link = dataclasses.replace(link, up=up, down=down)
+            found.append(Device(name, domains[k], architectures[k], profile, link, sensors=sensors[k]))
+        return tuple(found)
 
     def _cycled(self, domains: list[str], count: int) -> list[str]:
         """`count` domains: whole turns through all of them, then the first of a seeded permutation."""
@@ -281,7 +322,7 @@ def _names(domains: Sequence[str], given: Sequence[str | None], reserved: Collec
 
 
 def _faster(profile: DeviceProfile, factor: float) -> DeviceProfile:
-    return profile if factor == 1 else dataclasses.replace(profile, speed=profile.speed * factor)
+    return profile if factor == 1 else profile.faster(factor)
 
 
 def _wider(link: LinkProfile, factor: float) -> LinkProfile:

@@ -136,7 +136,10 @@ def _run(checks: Sequence[Check], scenario: Scenario) -> Iterable[Problem]:
 
 
 def _anchor_paths(values: dict[str, Any], base: Path) -> None:
-    for section, key in (("data", "folder"), ("availability", "trace")):
-        inside = values.get(section)
-        if isinstance(inside, dict) and isinstance(inside.get(key), str):
-            inside[key] = str(base / Path(inside[key]).expanduser())
+    """Let the relative paths of a scenario start at `base`."""
+    sources = values.get("sources")
+    trace = sources.get("trace") if isinstance(sources, dict) else None
+    places = ((values.get("data"), "folder"), (trace, "file"), (values.get("availability"), "trace"))
+    for section, key in places:
+        if isinstance(section, dict) and isinstance(section.get(key), str):
+            section[key] = str(base / Path(section[key]).expanduser())

@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from hat_sim.scenario.catalogue import device_profiles, link_profiles
 from hat_sim.scenario.nearest import suggestion
+from hat_sim.sensors import AND
 
 N = TypeVar("N", bound=str)
 
@@ -63,6 +64,14 @@ def _all_different(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _different_sensors(together: str) -> str:
+    names = together.split(AND)
+    if not all(names) or len(set(names)) < len(names):
+        hint = f"different names with a {AND} between them, such as accelerometer{AND}gyroscope"
+        raise refuse(f'"{together}" is no list of sensors', hint)
+    return together
+
+
 def _one_or_names(value: Any) -> str:
     return "<names>" if isinstance(value, list | tuple) else ONE
 
@@ -97,6 +106,9 @@ TargetDomains = Annotated[
     Annotated[EachDomain, Tag("<word>")] | _One[Name] | _Several[Name], Discriminator(_shape_or("each"))
 ]
 Names = Annotated[_One[Name] | _Several[Name], Discriminator(_one_or_names)]
+"""A tuple of names."""
+SensorsTogether = Annotated[Name, AfterValidator(_different_sensors)]
+"""The sensors that one device carries, as one word."""
 RoundDomains = Annotated[
     _One[Name] | Annotated[tuple[Name, ...], Field(min_length=1), Tag("<names>")],
     Discriminator(_one_or_names),

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticKnownError
 
 from hat_sim import units
@@ -20,6 +29,7 @@ from hat_sim.scenario.names import (
     Name,
     Names,
     RoundDomains,
+    SensorsTogether,
     Shares,
     SourceDomains,
     TargetDomains,
@@ -27,12 +37,15 @@ from hat_sim.scenario.names import (
 )
 from hat_sim.scenario.profiles import OwnDevice, OwnLink
 from hat_sim.scenario.section import Section
+from hat_sim.scenario.trace import Trace
+from hat_sim.sensors import axis_of, sensor_problems
 
 MOST_SEED = 2**63 - 1
 """What a column of a table of results can hold."""
 
 Spread = Annotated[float, Field(strict=True, ge=0, le=10)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
+Channel = Annotated[int, Field(strict=True, ge=0)]
 
 
 class Generated(Section):
@@ -68,6 +81,29 @@ class Generated(Section):
     seed: int = Field(
         default=0, strict=True, ge=0, title="Seed of the world", description="Fixed while the run's changes."
     )
+    sensors: dict[Identifier, tuple[Channel, ...]] | None = Field(
+        default=None,
+        min_length=1,
+        title="Sensors",
+        description="The channels of each sensor, counted from 0; by default channels have no names.",
+    )
+
+    @field_validator("sensors")
+    @classmethod
+    def _each_channel_of_one_sensor(
+        cls, sensors: dict[str, tuple[int, ...]] | None, info: ValidationInfo
+    ) -> dict[str, tuple[int, ...]] | None:
+        shape = info.data.get("shape")
+        found = (
+            () if sensors is None or shape is None else tuple(sensor_problems(sensors, shape[axis_of(shape)]))
+        )
+        if found:
+            hints = dict.fromkeys(problem.hint or "" for problem in found)
+            raise refuse(", ".join(problem.what for problem in found), ", ".join(hints))
+        return sensors
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())  # a mapping has no hash, and datasets are known by their sections
 
 
 class Data(Section):
@@ -143,6 +179,11 @@ class Target(Section):
         title="Classes",
         description="The classes that it meets, one or a list; by default all of its domain.",
     )
+    sensors: Names | None = Field(
+        default=None,
+        title="Sensors",
+        description="The sensors that it carries, one or a list; by default all that the data have.",
+    )
     shared_fleet: bool = Field(
         default=False,
         strict=True,
@@ -153,6 +194,12 @@ class Target(Section):
         default=600 * 10**9,
         title="Time budget",
         description='Training time that `architecture: auto` allows: "10 min".',
+    )
+    battery: units.Energy | None = Field(
+        default=None,
+        title="Battery",
+        description='What its battery holds, for example "50 J"; the result says whether that was enough '
+        "and, if not, when and at what it ran out.",
     )
 
 
@@ -193,6 +240,24 @@ class SourceDistribution(Section):
         title="Share of the classes",
         description="How many of its domain's classes each source was trained on; by default all.",
     )
+    sensors: Shares[SensorsTogether] | None = Field(
+        default=None,
+        title="Sensors",
+        description="A name, a list, or counts by name; who has `accelerometer+gyroscope` carries both. By "
+        "default each source carries all that the data have.",
+    )
+    trace: Trace | None = Field(
+        default=None,
+        title="Trace",
+        description="A table of devices that speeds and rates are drawn from; all else is that of the "
+        "profiles in `devices` and `links`.",
+    )
+
+    @model_validator(mode="after")
+    def _spread_by_one_thing(self) -> Self:
+        if self.trace is not None and self.heterogeneity != Heterogeneity():
+            raise refuse("a trace spreads speeds and rates by itself", "no `heterogeneity` beside a `trace`")
+        return self
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:
@@ -206,7 +271,12 @@ class SourceDistribution(Section):
         """The number of sources by every key that fixes it: `count`, or else each of the counts by name."""
         if self.count is not None:
             return {"count": self.count}
-        shares = {"devices": self.devices, "links": self.links, "architectures": self.architectures}
+        shares = {
+            "devices": self.devices,
+            "links": self.links,
+            "architectures": self.architectures,
+            "sensors": self.sensors,
+        }
         return {key: sum(share.values()) for key, share in shares.items() if isinstance(share, dict)}
 
 
@@ -224,6 +294,11 @@ class SourceDevice(Section):
         default=None,
         title="Classes",
         description="The classes that it was trained on, one or a list; by default all of its domain.",
+    )
+    sensors: Names | None = Field(
+        default=None,
+        title="Sensors",
+        description="The sensors that it carries, one or a list; by default all that the data have.",
     )
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from hat_sim.preflight import Plan
+from hat_sim.protocol.ledger import LedgerRow
 from hat_sim.provenance import code_digest
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.scenario.resolved import resolved_scenario
+from hat_sim.sensors import AND
 from hat_sim.simulation.diagnosis import evidence_of, findings
-from hat_sim.simulation.record import RunRecord, TargetResult
+from hat_sim.simulation.eligibility import not_eligible
+from hat_sim.simulation.record import RunRecord, TargetResult, joules_of_each
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of, rounded_floats
 from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import trace_events
@@ -50,6 +53,7 @@ def finish(
     folder.write_curves(curves)
     folder.write_fleet(fleet)
     folder.write_selection([row for name, it in record.targets.items() for row in _selection(name, it)])
+    folder.write_energy(joules_of_each([it for world in record.worlds for it in world.spent]))
     folder.write_fusion([row for name, it in record.targets.items() for row in _fusion(plan, name, it)])
     folder.write_json(TIMELINE, trace_events(record.worlds))
     folder.write_json(
@@ -63,7 +67,8 @@ def finish(
             "wall_s": round(wall_s, 3),
         },
     )
-    outcomes = [_outcome(fleet, record) for fleet in record.fleets]
+    battery_j = plan.scenario.target.battery
+    outcomes = [_outcome(fleet, record, ledger, battery_j) for fleet in record.fleets]
     notes = [*plan.notes, *_notes(plan, record)]
     result = result_of(identity_of(plan), outcomes, record.worlds, notes, _faults(plan, record))
     frames = ((row.target, row.kind, row.sender, row.receiver, row.outcome) for row in ledger)
@@ -73,7 +78,9 @@ def finish(
     return result
 
 
-def _outcome(fleet: Fleet, record: RunRecord) -> TargetOutcome:
+def _outcome(
+    fleet: Fleet, record: RunRecord, ledger: Sequence[LedgerRow], battery_j: float | None
+) -> TargetOutcome:
     name = fleet.target.name
     it = record.targets[name]
     return TargetOutcome(
@@ -91,6 +98,8 @@ def _outcome(fleet: Fleet, record: RunRecord) -> TargetOutcome:
         notes=it.notes,
         round=fleet.target.round,
         expanded=tuple(source.name for source in fleet.sources if source.round is not None),
+        not_eligible=not_eligible(fleet, ledger),
+        battery_j=battery_j,
     )
 
 
@@ -136,6 +145,7 @@ def _fleet(fleet: Fleet, record: RunRecord) -> Iterator[dict[str, Any]]:
             "fusion_weight": result.fusion_weights.get(it.name),
             "claimed_accuracy": worth.claimed if worth else None,
             "accuracy_on_target": worth.on_target if worth else None,
+            "sensors": None if it.sensors is None else AND.join(it.sensors),
         }
 
 

@@ -15,11 +15,13 @@ from functools import partial
 from typing import Any
 
 from hat_sim.errors import InternalError
+from hat_sim.learning.budget import busy_ns
 from hat_sim.protocol.ledger import CORRUPT, LATE, LedgerRow, refused
 from hat_sim.protocol.steps import Answer, AskStep, ComputeStep, Done, Parcel, Step
+from hat_sim.protocol.work import Work
 from hat_sim.scenario.fleet import Device
 from hat_sim.scenario.hits import Misfortune
-from hat_sim.simulation.clock import NS_PER_S, Clock
+from hat_sim.simulation.clock import Clock
 from hat_sim.simulation.courier import Courier, Frame
 from hat_sim.simulation.energy import EnergyMeter
 from hat_sim.simulation.exchange import Attempt, Exchange
@@ -118,7 +120,7 @@ class Conductor:
     def _compute(self, target: str, work: ComputeStep) -> None:
         """Start the work now; the target goes on when its simulated time is up."""
         self._report(target, f"{work.phase}: {work.label}", self._clock.now_ns)
-        end_ns = self._occupy(target, work.label, work.phase, work.flop)
+        end_ns = self._occupy(target, work.label, work.phase, Work(work.flop, work.models))
         self._spend(target, work.phase, end_ns - self._clock.now_ns)
         ticket = self._transport.compute(target, work)
         self._clock.schedule(end_ns, partial(self._resume, target, ticket, None))
@@ -213,7 +215,8 @@ class Conductor:
         answer = attempt.answers[source]
         if answer.refused is not None:
             row.outcome = CORRUPT if frame.parcel.corrupt else refused(answer.refused)
-        ready_ns = self._occupy(source, f"answer {row.kind}", row.phase, answer.flop)
+        work = Work(answer.flop, answer.models)
+        ready_ns = self._occupy(source, f"answer {row.kind}", row.phase, work)
         self._clock.schedule(ready_ns, partial(self._reply, attempt, source, answer))
 
     def _reply(self, attempt: Attempt, source: str, answer: Answer) -> None:
@@ -261,15 +264,15 @@ class Conductor:
         if sources:
             self._courier.abandon(unwanted, LATE, self._clock.now_ns)
 
-    def _occupy(self, name: str, label: str, phase: str, flop: int) -> int:
+    def _occupy(self, name: str, label: str, phase: str, work: Work) -> int:
         """Let a device work as soon as it is free; the time at which it has finished."""
         device = self._devices[name]
         start_ns = max(self._clock.now_ns, self._free_ns[name])
-        work_ns = -(-flop * NS_PER_S // int(device.profile.speed))
-        end_ns = self._faults.done_ns(name, start_ns, work_ns)
-        if work_ns:
-            self._energy.computed(device, end_ns - start_ns)
-            self._busy.append(Busy(name, label, phase, start_ns, end_ns, flop))
+        end_ns = self._faults.done_ns(name, start_ns, busy_ns(device.profile, work))
+        if end_ns > start_ns:
+            busy = Busy(name, label, phase, start_ns, end_ns, work.flop)
+            self._energy.computed(device, busy)
+            self._busy.append(busy)
         self._free_ns[name] = end_ns
         return end_ns
 
@@ -280,11 +283,8 @@ class Conductor:
         """What happened."""
         ledger: list[LedgerRow] = self._courier.ledger(self._clock.now_ns)
         times = {name: TargetTimes(self._end_ns[name], self._phase_ns[name]) for name in self._targets}
-        return WorldRecord(
-            ledger,
-            self._busy,
-            times,
-            dict(self._energy.compute_j),
-            dict(self._energy.radio_j),
-            tuple(self._faults.incidents),
-        )
+        end_ns = max(self._end_ns.values())
+        spent = self._energy.spent(self._devices.values(), self._busy, self._end_ns, end_ns)
+        idle = tuple(it.name for it in self._devices.values() if it.profile.idle_power is not None)
+        incidents = tuple(self._faults.incidents)
+        return WorldRecord(ledger, self._busy, times, spent, tuple(self._devices), idle, incidents)

@@ -89,7 +89,7 @@ class Courier:
         self._rows.append(row)
         if self._faults.is_away(receiver) or self._faults.are_parted(sender, receiver):
             row.outcome, row.wire_bytes = LOST, SYN
-            self._energy.sent_in_vain(self._devices[sender], SYN)
+            self._energy.sent_in_vain(self._devices[sender], SYN, row.phase, now_ns)
             return
         kills, size = death or (None, parcel.length)
         self._under_way[seq] = Frame(row, parcel, attempt, source, is_reply, place, is_last, kills)
@@ -103,7 +103,7 @@ class Courier:
             frame.row.wire_bytes = delivery.wire_bytes
             frame.row.outcome = CUT if frame.kills else DELIVERED
             frame.row.arrived_ns = None if frame.kills else delivery.arrived_ns
-            self._energy.carried(*self._ends(frame.row), delivery.wire)
+            self._energy.carried(*self._ends(frame.row), delivery.wire, frame.row.phase, to_ns)
             arrived.append(frame)
         return arrived
 
@@ -147,7 +147,7 @@ class Courier:
         row.wire_bytes, row.outcome = wire.total, outcome
         if outcome == CUT and not wire.total:
             row.outcome = LOST
-        self._energy.carried(*self._ends(row), wire)
+        self._energy.carried(*self._ends(row), wire, row.phase, now_ns)
         if frame.place and not wire.total:
             self._unsent.add(row.seq)
         del self._under_way[row.seq]

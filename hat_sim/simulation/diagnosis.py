@@ -233,7 +233,7 @@ def _idle_attention(it: Evidence) -> Iterator[Finding]:
 
 
 def _idle_filter(it: Evidence) -> Iterator[Finding]:
-    kept, fleet = len(it.result["shortlisted"]), len(it.sources)
+    kept, fleet = len(it.result["shortlisted"]), len(it.sources) - len(it.result.get("not_eligible", ()))
     scored = any(row["score"] is not None for row in it.sources)
     if scored and fleet >= LEAST_FLEET and kept >= 0.95 * fleet and kept > len(it.result["selected"]):
         yield _finding(

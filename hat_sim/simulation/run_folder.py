@@ -24,6 +24,7 @@ from hat_sim.simulation.result import SCHEMA, Identity
 SCENARIO, RESULT, LEDGER, TIMELINE = "scenario.yaml", "result.json", "ledger.parquet", "timeline.json"
 CURVES, FLEET, FUSION = "curves.parquet", "fleet.parquet", "fusion.parquet"
 SELECTION = "selection.parquet"
+ENERGY = "energy.parquet"
 ENVIRONMENT, REPORT = "environment.json", "report.html"
 MODELS = "model"
 OUTCOMES = ".outcomes"
@@ -74,8 +75,13 @@ SELECTION_SCHEMA = pa.schema(
         ("similarity", pa.float64()),
     ]
 )
+SENSORS_COLUMN = pa.field("sensors", pa.string())
+"""What each device of a fleet carries, where not all carry the same."""
 FUSION_SCHEMA = pa.schema(
     [("target", pa.string()), ("source", pa.string()), ("class", pa.string()), ("weight", pa.float64())]
+)
+ENERGY_SCHEMA = pa.schema(
+    [("device", pa.string()), ("phase", pa.string()), ("part", pa.string()), ("joules", pa.float64())]
 )
 
 
@@ -119,7 +125,7 @@ class RunFolder:
         UserError where it cannot be made.
         """
         files.make_folder(self.path)
-        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, SELECTION, FUSION, ENVIRONMENT, REPORT):
+        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, SELECTION, FUSION, ENERGY, ENVIRONMENT, REPORT):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / MODELS, ignore_errors=True)
         if not resume:
@@ -136,11 +142,17 @@ class RunFolder:
 
     def write_fleet(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each target and device of its world, the target itself first."""
-        files.write_table(self.path / FLEET, pa.Table.from_pylist(list(rows), schema=FLEET_SCHEMA))
+        is_mixed = any(row.get("sensors") is not None for row in rows)
+        schema = FLEET_SCHEMA.append(SENSORS_COLUMN) if is_mixed else FLEET_SCHEMA
+        files.write_table(self.path / FLEET, pa.Table.from_pylist(list(rows), schema=schema))
 
     def write_selection(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each source and each measure or space in which it was compared with the target."""
         files.write_table(self.path / SELECTION, pa.Table.from_pylist(list(rows), schema=SELECTION_SCHEMA))
+
+    def write_energy(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """A row for each device, phase and part; waiting has no phase."""
+        files.write_table(self.path / ENERGY, pa.Table.from_pylist(list(rows), schema=ENERGY_SCHEMA))
 
     def write_fusion(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each source that was fused and each class that the fusion took samples for."""
@@ -187,7 +199,7 @@ class RunFolder:
 
     def read_fleet(self) -> pa.Table:
         """Who was in the world of each target; UserError where the file is missing or damaged."""
-        return self._read_table(FLEET, FLEET_SCHEMA)
+        return self._read_table(FLEET, FLEET_SCHEMA, FLEET_SCHEMA.append(SENSORS_COLUMN))
 
     def read_selection(self) -> pa.Table:
         """How similar sources were found to be; UserError where the file is missing or damaged."""
@@ -205,8 +217,9 @@ class RunFolder:
         match = files.read_header(self.path / SCENARIO, _HEADER, SCHEMA)
         return (match[2], int(match[3])) if match else None
 
-    def _read_table(self, name: str, schema: pa.Schema) -> pa.Table:
+    def _read_table(self, name: str, *schemas: pa.Schema) -> pa.Table:
+        """A table with the columns of one of these schemas."""
         table = files.read_table(self.path / name, _AGAIN)
-        if not table.schema.equals(schema):
+        if not any(table.schema.equals(schema) for schema in schemas):
             raise files.unreadable(self.path / name, "it has other columns", _AGAIN)
         return table

@@ -17,6 +17,7 @@ from hat_sim.data.open import open_folder, open_generated, open_packaged
 from hat_sim.data.packaged.catalogue import PACKAGED
 from hat_sim.data.packaged.dataset import PackagedDataset
 from hat_sim.data.splits import split_source, split_target
+from hat_sim.sensors import Sensor, axis_of
 
 KINDS = [
     "folder",
@@ -31,7 +32,9 @@ SHAPES = {"generated-vectors": (8,), "generated-series": (32, 3), "generated-ima
 
 
 def generated(shape: tuple[int, ...]) -> Dataset:
-    return open_generated(GeneratedSpec(domains=5, classes=3, shape=shape, samples=60, shift=1.0))
+    spec = GeneratedSpec(domains=5, classes=3, shape=shape, samples=60, shift=1.0)
+    odd, even = (tuple(range(first, shape[axis_of(shape)], 2)) for first in (1, 0))
+    return open_generated(spec, (Sensor("odd", odd), Sensor("even", even)))
 
 
 def folder(path: Path) -> Dataset:
@@ -63,6 +66,12 @@ def test_domains_and_classes_have_names_of_their_own(dataset: Dataset) -> None:
     assert len(set(dataset.domains)) == len(dataset.domains) >= 1
     assert len(set(dataset.classes)) == len(dataset.classes) >= 2
     assert len(bytes.fromhex(dataset.digest)) == 32
+
+
+def test_each_channel_is_of_one_sensor_where_sensors_have_names(dataset: Dataset) -> None:
+    channels = [channel for sensor in dataset.sensors for channel in sensor.channels]
+    assert not channels or sorted(channels) == list(range(dataset.shape[axis_of(dataset.shape)]))
+    assert len({sensor.name for sensor in dataset.sensors}) == len(dataset.sensors)
 
 
 def test_every_domain_is_of_the_shape_and_classes_that_are_announced(dataset: Dataset) -> None:

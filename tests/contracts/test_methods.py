@@ -15,6 +15,7 @@ from hat_sim.data.domain import Dataset, Domain
 from hat_sim.data.generated.spec import GeneratedSpec
 from hat_sim.data.open import open_generated
 from hat_sim.data.splits import split_target
+from hat_sim.learning.architectures import describe
 from hat_sim.learning.recipes import StudentRecipe
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import Fitted, Task
@@ -28,6 +29,8 @@ from hat_sim.protocol.messages import ErrorReply
 from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.seeding import generator
+from hat_sim.sensors import Sensor
+from hat_sim.simulation.record import joules_by
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in METHODS},
@@ -49,6 +52,7 @@ class Waves:
     """Five domains in which a class is the pitch of a wave; of two kinds, which differ in gain and noise."""
 
     name, shape, digest = "waves", (24, 2), "0" * 64
+    sensors = (Sensor("left", (0,)), Sensor("right", (1,)))
     classes = ("low", "middle", "high")
     domains = tuple(f"domain-{number}" for number in range(1, 6))
 
@@ -86,7 +90,18 @@ class Partial(Waves):
         return replace(domain, x=domain.x[keep], y=domain.y[keep], block=domain.block[keep])
 
 
-DATASET, SCRAMBLED, PARTIAL = Waves(), Scrambled(), Partial()
+class Left(Waves):
+    """The same, of which there is nothing but the left channel."""
+
+    shape = (24, 1)
+
+    def load(self, name: str) -> Domain:
+        domain = super().load(name)
+        return replace(domain, x=np.ascontiguousarray(domain.x[:, :, :1]))
+
+
+DATASET, SCRAMBLED, PARTIAL, LEFT = Waves(), Scrambled(), Partial(), Left()
+BOTH, MIXED = ("left", "right"), (("left",), ("right",), ("left", "right"), ("left",))
 ARCHITECTURES = ("cnn-small", "gru", "cnn-large")
 
 
@@ -180,6 +195,32 @@ def test_its_time_and_energy_are_those_of_its_phases_and_its_work(
     assert record.compute_j[TARGET] > 0
     assert all(busy.flop > 0 and busy.end_ns > busy.start_ns for busy in record.busy)
     assert bool(record.radio_j) == asks(variant)
+    assert sum(joules_by("phase", record.spent).values()) == pytest.approx(
+        sum(record.compute_j.values()) + sum(record.radio_j.values())
+    )
+
+
+def test_a_time_per_sample_takes_the_place_of_speed_for_what_its_work_is_of_models(
+    run_world: Callable[..., Any], variant: tuple[str, dict[str, Any]], fleet: Fleet, world: Any
+) -> None:
+    """With the time that follows from the speed nothing changes but rounding; ten times as much shows."""
+    method, options = variant
+
+    def ended_ns(factor: int) -> int:
+        target, profile = fleet.target, fleet.target.profile
+        times = tuple(
+            (name, factor * describe(name, DATASET.shape, 3).training_flop / profile.speed)
+            for name in ARCHITECTURES
+        )
+        timed = replace(target, profile=replace(profile, sample_times=times))
+        settings = {"recipe": RECIPE, "epochs": 20} | options
+        other = run_world(DATASET, [replace(fleet, target=timed)], method, **settings)
+        assert other.record.ledger[:1] == world.record.ledger[:1]
+        return int(other.record.targets[TARGET].end_ns)
+
+    usual_ns = world.record.targets[TARGET].end_ns
+    assert ended_ns(1) == pytest.approx(usual_ns, rel=1e-3)
+    assert ended_ns(10) > usual_ns
 
 
 def test_the_same_scenario_and_seed_give_the_same_bits(run: Callable[..., Any], world: Any) -> None:
@@ -363,3 +404,67 @@ def test_it_predicts_all_classes_where_each_source_knows_a_share_of_them(
     logits = logits_of(fitted.model, world.examinations[TARGET].x)
     assert logits.shape[1] == 3 and bool(torch.isfinite(logits).all())
     assert bool(fitted.selected) == (asks(variant) and variant[0] != "fine-tune")
+
+
+def carrying(fleet: Fleet, own: tuple[str, ...], theirs: tuple[tuple[str, ...], ...]) -> Fleet:
+    """The fleet with these sensors on the target and on each of its sources."""
+    sources = tuple(replace(it, sensors=them) for it, them in zip(fleet.sources, theirs, strict=True))
+    return Fleet(replace(fleet.target, sensors=own), sources)
+
+
+def test_sources_with_fewer_sensors_than_the_target_are_used(
+    run_world: Callable[..., Any], fleet: Fleet, variant: tuple[str, dict[str, Any]]
+) -> None:
+    """All of them are eligible, and no frame is refused."""
+    mixed = carrying(fleet, BOTH, MIXED)
+    world = run_world(DATASET, [mixed], variant[0], **{"recipe": RECIPE, "epochs": 20} | variant[1])
+    assert all(row.outcome == DELIVERED for row in world.record.ledger)
+    fitted, examination = world.fitted[TARGET], world.examinations[TARGET]
+    assert bool(fitted.selected) == asks(variant)
+    predicted = logits_of(fitted.model, examination.x).argmax(dim=1).numpy()
+    assert (predicted == examination.y).mean() > 0.4
+
+
+def test_sources_whose_models_read_what_the_target_lacks_say_so_and_are_left_out(
+    run_world: Callable[..., Any], fleet: Fleet, variant: tuple[str, dict[str, Any]]
+) -> None:
+    """They are asked once, and the others serve as ever."""
+    mixed = carrying(fleet, ("left",), MIXED)
+    world = run_world(DATASET, [mixed], variant[0], **{"recipe": RECIPE, "epochs": 20} | variant[1])
+    fitted, ledger = world.fitted[TARGET], world.record.ledger
+    refused = {row.receiver for row in ledger if row.outcome == "refused:not_eligible"}
+    assert refused == ({"domain-3", "domain-4"} if asks(variant) else set())
+    assert bool(fitted.selected) == asks(variant) and not refused & set(fitted.shortlisted)
+    assert all(row.kind in ("join", "error") for row in ledger if refused & {row.sender, row.receiver})
+    assert logits_of(fitted.model, world.examinations[TARGET].x).shape[1] == 3
+
+
+def test_channels_that_nobody_reads_change_nothing(
+    run_world: Callable[..., Any],
+    fleet: Fleet,
+    variant: tuple[str, dict[str, Any]],
+) -> None:
+    """The plain twin: where all carry the left sensor alone, it is as with data without the right one."""
+    settings = {"recipe": RECIPE, "epochs": 20} | variant[1]
+    cut = run_world(DATASET, [carrying(fleet, ("left",), (("left",),) * 4)], variant[0], **settings)
+    plain = run_world(LEFT, [fleet], variant[0], **settings)
+    assert bits(cut.fitted[TARGET]) == bits(plain.fitted[TARGET])
+    assert cut.fitted[TARGET].scores == plain.fitted[TARGET].scores
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 8, 8)])
+def test_vectors_and_images_may_be_of_several_sensors(
+    run_world: Callable[..., Any],
+    fleet_of: Callable[..., Fleet],
+    variant: tuple[str, dict[str, Any]],
+    shape: tuple[int, ...],
+) -> None:
+    spec = GeneratedSpec(domains=4, classes=3, shape=shape, samples=45, shift=0.3)
+    right = tuple(channel for channel in range(shape[0]) if channel not in (0, 2))
+    dataset = open_generated(spec, (Sensor("left", (0, 2)), Sensor("right", right)))
+    architectures = ("mlp-small", "mlp") if len(shape) == 1 else ("cnn-image-small", "cnn-image")
+    mixed = carrying(fleet_of(dataset, "domain-1", architectures), BOTH, (("left",), ("right",), BOTH))
+    world = run_world(dataset, [mixed], variant[0], epochs=2, **variant[1])
+    assert all(row.outcome == DELIVERED for row in world.record.ledger)
+    logits = logits_of(world.fitted[TARGET].model, world.examinations[TARGET].x)
+    assert logits.shape[1] == 3 and bool(torch.isfinite(logits).all())

@@ -13,6 +13,7 @@ import pytest
 
 from hat_sim.data.open import open_folder
 from hat_sim.errors import UserError
+from hat_sim.sensors import Sensor
 
 
 def write(folder: Path, domain: str, **arrays: Any) -> Path:
@@ -233,3 +234,39 @@ def test_the_digest_changes_with_the_content(folder: Path, change: Callable[[Pat
     before = open_folder(folder).digest
     change(folder)
     assert open_folder(folder).digest != before
+
+
+def test_sensors_are_those_of_the_file_and_part_of_the_digest(folder: Path) -> None:
+    plain = open_folder(folder)
+    assert plain.sensors == ()
+    (folder / "sensors.json").write_text('{"heat": [1], "air": [0]}')
+    dataset = open_folder(folder)
+    assert dataset.sensors == (Sensor("heat", (1,)), Sensor("air", (0,)))
+    assert dataset.digest != plain.digest
+    (folder / "sensors.json").write_text('{"heat": [0], "air": [1]}')
+    assert open_folder(folder).digest != dataset.digest
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "hint"),
+    [
+        ("[1", "not readable as JSON", "such as"),
+        ("[0, 1]", "not an object of lists of channels", "accelerometer"),
+        ("{}", "not an object of lists of channels", "accelerometer"),
+        ('{"heat": 0, "air": [1]}', "not an object of lists of channels", "accelerometer"),
+        ('{"heat": [], "air": [0, 1]}', "not an object of lists of channels", "accelerometer"),
+        ('{"heat": [0.0], "air": [1]}', "not an object of lists of channels", "accelerometer"),
+        ('{"heat": [true], "air": [1]}', "not an object of lists of channels", "accelerometer"),
+        ('{"heat+air": [0, 1]}', "a sensor cannot be called 'heat+air'", "letters, digits"),
+        ('{"heat": [0]}', "channel 1 is of no sensor", "each channel of exactly one sensor"),
+        ('{"heat": [0, 1], "air": [1]}', "channel 1 is of heat and air", "exactly one sensor"),
+        ('{"heat": [0, 2], "air": [1]}', "heat has the channel 2", "channels count from 0 to 1"),
+    ],
+)
+def test_sensors_that_make_no_sense_are_refused(folder: Path, content: str, what: str, hint: str) -> None:
+    (folder / "sensors.json").write_text(content)
+    with pytest.raises(UserError) as caught:
+        open_folder(folder)
+    [problem] = caught.value.problems
+    assert problem.where == str(folder / "sensors.json")
+    assert what in problem.what and hint in (problem.hint or "")

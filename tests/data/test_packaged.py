@@ -21,6 +21,7 @@ from hat_sim.data.packaged.catalogue import PACKAGED
 from hat_sim.data.packaged.dataset import PackagedDataset
 from hat_sim.data.packaged.info import PackagedInfo
 from hat_sim.errors import InternalError, UserError
+from hat_sim.sensors import Sensor, sensor_problems
 
 preparations: list[bytes] = []
 
@@ -132,6 +133,9 @@ def test_the_catalogue_agrees_with_itself() -> None:
             assert ("==" if archive.registry == "index" else "@") in archive.requirement
             assert len(bytes.fromhex(archive.sha256)) == 32
         assert len(info.channels) in (0, info.shape[-1])
+        sensors = {sensor.name: sensor.channels for sensor in info.sensors}
+        assert not sensors or not [*sensor_problems(sensors, len(info.channels))]
+        assert bool(sensors) == bool(info.channels)
     assert {name: len(info.domains) for name, info in PACKAGED.items()} == {
         "hapt": 30,
         "hapt-accelerometer": 30,
@@ -149,6 +153,7 @@ def test_a_variant_with_one_sensor_has_its_channels_and_says_so() -> None:
     whole, variant = PACKAGED["watch"], PACKAGED["watch-gyroscope"]
     assert whole.channels[3:] == variant.channels == ("gyro-x", "gyro-y", "gyro-z")
     assert variant.shape == (128, 3) and variant.base is whole
+    assert variant.sensors == (Sensor("gyroscope", (0, 1, 2)),)
     assert variant.title == "watch with the gyroscope alone"
     assert (variant.domains, variant.classes, variant.traps) == (whole.domains, whole.classes, whole.traps)
 

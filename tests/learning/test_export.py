@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,9 @@ from hat_sim.errors import InternalError
 from hat_sim.learning.architectures import ARCHITECTURES, describe, rank_of
 from hat_sim.learning.export import export
 from hat_sim.learning.models import Classifier, build, load_weights
+from hat_sim.learning.source_model import narrowed, widened
 from hat_sim.learning.training import logits_of
+from hat_sim.sensors import taken
 
 SHAPES = {1: (6,), 2: (32, 3), 3: (1, 8, 8)}
 
@@ -86,3 +91,27 @@ def test_a_program_that_gives_other_predictions_is_a_bug_of_ours() -> None:
     model.__class__ = Odd
     with pytest.raises(InternalError, match="does not give the model's predictions"):
         export(model, x)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_model_that_reads_some_channels_gives_what_it_gives_for_them_alone(architecture: str) -> None:
+    """As it is, narrowed, widened, copied and exported."""
+    model, x = model_and_samples(architecture)
+    rank, places = rank_of(architecture), (1, 3)
+    x = np.concatenate([x, x + 1, x + 2, x + 3], axis=1 if rank != 2 else 2)
+    wide = x.shape[1 if rank != 2 else 2]
+    own = tuple(range(wide - model.description.channels, wide))
+    narrow = taken(x, own)
+    expected = logits_of(model, narrow)
+    reading = copy.deepcopy(model).reading(own)
+    assert reading.reads == own and model.reads is None and model.reading(None) is model
+    torch.testing.assert_close(logits_of(reading, x), expected, rtol=0, atol=0)
+    torch.testing.assert_close(logits_of(narrowed(reading, places), x), expected[:, list(places)])
+    torch.testing.assert_close(logits_of(widened(reading, (4, 2, 0, 1), 5), x)[:, [4, 2, 0, 1]], expected)
+    exported = export(reading, x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
+        program = torch.jit.load(io.BytesIO(exported.program))
+    torch.testing.assert_close(program(torch.from_numpy(x)), expected, rtol=1e-5, atol=1e-5)
+    sent = [tensor.shape for tensor in load(exported.weights).values()]
+    assert sorted(sent) == sorted(tensor.shape for tensor in model.state_dict().values())

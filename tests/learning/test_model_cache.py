@@ -126,6 +126,8 @@ def test_a_key_covers_everything_that_a_model_is_a_function_of(monkeypatch: pyte
         model_cache.key_of("digest", "user-1", description, recipe, 1),
         model_cache.key_of("digest", "user-1", description, recipe, 0, (0, 1)),
         model_cache.key_of("digest", "user-1", description, recipe, 0, (0, 2)),
+        model_cache.key_of("digest", "user-1", description, recipe, 0, None, (0, 1, 2)),
+        model_cache.key_of("digest", "user-1", description, recipe, 0, None, (3, 4, 5)),
     ]
     monkeypatch.setattr("torch.__version__", "0.0")
     keys.append(model_cache.key_of("digest", "user-1", description, recipe, 0))

@@ -13,7 +13,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hat_sim.learning.centroids import centroid_similarity, class_centroids
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
-from hat_sim.learning.statistics import BANDS, WIDE, domain_statistics, statistics_flop
+from hat_sim.learning.statistics import (
+    BANDS,
+    WIDE,
+    domain_statistics,
+    in_place,
+    statistics_count,
+    statistics_flop,
+)
+from hat_sim.sensors import taken
 
 SHAPES = [(8,), (200,), (16, 1), (64, 3), (1, 8, 8), (3, 9, 12)]
 
@@ -186,3 +194,22 @@ def test_standardised_features_have_mean_0_and_deviation_1() -> None:
     np.testing.assert_allclose(found[:, 0], [-(1.5**0.5), 0, 1.5**0.5], rtol=1e-6)
     assert not found[:, 1:].any(), "constant columns become 0"
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("shape", "places"), [((8,), (1, 4)), ((200,), (0, 7, 199)), ((16, 4), (0, 3)), ((3, 9, 12), (2,))]
+)
+def test_statistics_of_some_channels_stand_where_they_do_among_all(
+    shape: tuple[int, ...], places: tuple[int, ...]
+) -> None:
+    """And what they do not tell is NaN, not 0; of wide vectors the two figures that they have are told."""
+    x = noise(shape)
+    whole, part = domain_statistics(x), domain_statistics(taken(x, places))
+    found = in_place(part, places, shape)
+    told = ~np.isnan(found)
+    channels = shape[0] if len(shape) == 3 else shape[-1]
+    assert len(whole) == len(found) == statistics_count(shape)
+    np.testing.assert_allclose(found[told], whole[told], rtol=1e-6)
+    np.testing.assert_array_equal(told.reshape(-1, channels).any(axis=0).nonzero()[0], places)
+    assert told.sum() == len(whole) // channels * len(places)
+    assert in_place(whole, None, shape) is whole

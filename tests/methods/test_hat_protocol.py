@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hat_sim.learning.centroids import centroid_similarity, class_centroids
-from hat_sim.learning.reference import reference_features, standardise_features
+from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
 from hat_sim.learning.source_model import SourceModel, packed
 from hat_sim.learning.statistics import domain_statistics
 from hat_sim.learning.training import logits_of
@@ -41,6 +41,7 @@ from hat_sim.protocol.messages import (
     Welcome,
 )
 from hat_sim.seeding import derive_seed
+from hat_sim.sensors import taken
 
 NOBODY: dict[str, Message] = {}
 
@@ -105,6 +106,32 @@ def test_the_reference_space_is_grown_from_the_targets_seed(task: Task) -> None:
     expected = 0.8 * centroid_similarity(own, task.classes, other[[2, 0]], ("rest", "walk"))
     assert scored(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.8
     assert found["one"].classes == ("rest", "walk")
+
+
+def test_sources_are_compared_by_the_channels_that_they_read(task: Task) -> None:
+    """In coarse selection by their own statistics, in fine selection in an encoder for their own channels."""
+    reads = {"whole": None, "left": (0, 1), "right": (2, 3, 4, 5)}
+    replies: dict[str, Message] = {
+        name: DomainSummary(statistics=domain_statistics(taken(task.samples, places)))
+        for name, places in reads.items()
+    }
+    replies["odd"] = DomainSummary(statistics=domain_statistics(task.samples))
+    options = HatOptions(eta=1.0, similarity="euclidean", reference_width=16)
+    told = reads | {"odd": (0, 1)}
+    _, similar = driven(select_coarsely(task, options, tuple(told), told), replies)
+    assert similar == {"whole": 0, "left": 0, "right": 0}
+
+    seed = derive_seed(task.seed, "reference encoder")
+    replies = {}
+    for name, places in reads.items():
+        features = standardise_features(reference_features(taken(task.samples, places), 16, seed))
+        own = class_centroids(features[:6], task.labelled_y, (0, 1, 2))
+        replies[name] = Centroids(classes=task.classes, centroids=own.astype(np.float16), accuracy=1.0)
+    effects, found = driven(candidates_in_reference_space(task, options, tuple(reads), reads), replies)
+    similar = fine.similarities(found, task.classes)
+    assert similar == pytest.approx(dict.fromkeys(reads, 1.0), abs=1e-3)
+    assert isinstance(effects[0], Compute)
+    assert effects[0].flop == sum(reference_flop(18, (width,), 16) for width in (6, 2, 4))
 
 
 def test_the_encoder_space_is_each_sources_own(task: Task, source_of: Callable[..., SourceModel]) -> None:

@@ -72,6 +72,41 @@ def test_an_outlier_is_clipped_at_five_deviations() -> None:
     assert found["domain-0"] == 0
 
 
+@pytest.mark.parametrize("measure", ["cosine", "euclidean", "correlation"])
+def test_a_statistic_that_a_source_does_not_tell_is_left_out_of_its_comparison(measure: str) -> None:
+    """It is compared by the others as they are standardised over all who tell them; never by a zero."""
+    rng = np.random.default_rng(0)
+    own, whole = rng.normal(size=5), {f"source-{k}": rng.normal(size=5) for k in range(6)}
+    told = np.array([True, True, False, True, True])
+    others = whole | {"odd": np.where(told, rng.normal(size=5), np.nan)}
+    found = similarities(own, others, measure)
+    rest = {name: statistics[told] for name, statistics in others.items()}
+    expected = similarities(own[told], rest, measure)["odd"]
+    assert found["odd"] == pytest.approx(expected * (1.25**0.5 if measure == "euclidean" else 1))
+    assert {name: found[name] for name in whole} == pytest.approx(
+        {name: _by_all(own, others, name, measure) for name in whole}
+    )
+
+
+def _by_all(own: np.ndarray, others: dict[str, np.ndarray], name: str, measure: str) -> float:
+    """The plain formula for a source that tells everything."""
+    table = np.stack([own, *others.values()])
+    table = (table - np.nanmean(table, axis=0)) / np.nanstd(table, axis=0)
+    mine, its = table[0].clip(-5, 5), table[1 + list(others).index(name)].clip(-5, 5)
+    if measure == "euclidean":
+        return -float(np.linalg.norm(its - mine))
+    if measure == "correlation":
+        return float(np.corrcoef(mine, its)[0, 1])
+    return float(mine @ its / np.linalg.norm(mine) / np.linalg.norm(its))
+
+
+def test_a_distance_over_fewer_statistics_is_no_shorter_for_it() -> None:
+    """A source that tells one of two is as far as if the other were as far on average."""
+    others = {name: np.array([1, 1], np.float32) for name in ("a", "b")} | {"c": np.array([1, np.nan])}
+    found = similarities(np.zeros(2, np.float32), others, "euclidean")
+    assert found["c"] == pytest.approx(-(2**0.5) * 4 / 3**0.5)
+
+
 def test_a_fleet_that_says_nothing_has_no_similarities() -> None:
     assert similarities(OWN, {}, "cosine") == {}
 

@@ -49,9 +49,10 @@ def _messages() -> st.SearchStrategy[Message]:
     array = _arrays()
     weights = st.lists(array, max_size=4).map(tuple)
     shape = st.lists(size, min_size=1, max_size=4).map(tuple)
+    sensors = st.none() | names
     return st.one_of(
-        st.builds(Join, input_shape=shape, classes=names),
-        st.builds(Welcome, architecture=name, classes=names),
+        st.builds(Join, input_shape=shape, classes=names, sensors=sensors),
+        st.builds(Welcome, architecture=name, classes=names, sensors=sensors),
         st.builds(SummaryRequest),
         st.builds(DomainSummary, statistics=array),
         st.builds(CentroidRequest, seed=size, width=st.integers(1, 65_536), classes=names),
@@ -65,10 +66,17 @@ def _messages() -> st.SearchStrategy[Message]:
             classes=names,
             centroids=array,
             accuracy=fraction,
+            sensors=sensors,
         ),
         st.builds(ModelRequest, part=part, precision=precision),
         st.builds(
-            ModelTransfer, part=part, architecture=name, classes=names, weights=weights, accuracy=fraction
+            ModelTransfer,
+            part=part,
+            architecture=name,
+            classes=names,
+            weights=weights,
+            accuracy=fraction,
+            sensors=sensors,
         ),
         st.builds(PredictRequest, classes=names, samples=st.lists(array, min_size=1, max_size=2).map(tuple)),
         st.builds(Predictions, classes=names, logits=array),

@@ -96,6 +96,17 @@ def test_the_bytes_of_a_frame_are_these() -> None:
     assert frame.hex() == "9301" + "ceb8d69b52" + "c42b" + body
 
 
+def test_a_last_field_that_says_nothing_costs_nothing_and_has_no_other_form() -> None:
+    """Where no sensors are in play a frame is what it was before there were any."""
+    plain = Join(input_shape=(16, 2), classes=("walk",))
+    assert encode(plain) == framed("join", [16, 2], ["walk"])
+    assert decode(framed("join", [16, 2], ["walk"], ["acc"])) == Join(
+        input_shape=(16, 2), classes=("walk",), sensors=("acc",)
+    )
+    for odd in (["join", [16, 2], ["walk"], None], ["join", [16, 2]], ["join", [16, 2], ["walk"], [], 1]):
+        assert refusal(framed(*odd)) == Fault.FIELD
+
+
 def test_tensors_are_little_endian_and_in_row_major_order_whatever_came() -> None:
     plain = np.array([[1, 2], [3, 4]], np.int32)
     for same in (plain.astype(">i4"), np.asfortranarray(plain), np.repeat(plain, 2, axis=1)[:, ::2]):
@@ -209,9 +220,9 @@ def test_a_body_without_a_kind_is_malformed(content: list[Any]) -> None:
     assert refusal(framed(*content)) == Fault.MALFORMED
 
 
-@pytest.mark.parametrize("values", [(), ((5,),), ((5,), ("a",), "more")])
+@pytest.mark.parametrize("values", [(), ((5,),), ((5,), ("a",), ("b",), "more")])
 def test_a_wrong_number_of_fields_is_refused(values: tuple[Any, ...]) -> None:
-    with pytest.raises(ProtocolError, match=f"join has 2 fields, not {len(values)}") as caught:
+    with pytest.raises(ProtocolError, match=f"join has 2 to 3 fields, not {len(values)}") as caught:
         decode(framed("join", *values))
     assert caught.value.fault == Fault.FIELD
 

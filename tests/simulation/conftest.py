@@ -7,6 +7,8 @@ one floating-point operation a nanosecond at 2 W.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -81,11 +83,13 @@ def toy(local_transport: type, drive_conductor: Callable[[Conductor], WorldRecor
         sources: Mapping[str, Callable[[bytes], Answer]],
         transport: type = local_transport,
         link: LinkProfile = LINK,
+        figures: Mapping[str, Any] = MappingProxyType({}),
         **options: Any,
     ) -> tuple[WorldRecord, list[bytes], list[tuple[str, str, int]]]:
         log: list[tuple[str, str, int]] = []
         nodes = transport(sources, targets)
-        devices = [toy_device(name, link) for name in (*sources, *targets)]
+        profile = replace(PROFILE, **figures)
+        devices = [replace(toy_device(name, link), profile=profile) for name in (*sources, *targets)]
 
         def report(*said: Any) -> None:
             log.append(said)

@@ -23,6 +23,7 @@ from hat_sim.data.generated.spec import GeneratedSpec
 from hat_sim.data.generated.vectors import make_vectors
 from hat_sim.errors import InternalError
 from hat_sim.seeding import generator
+from hat_sim.sensors import Sensors
 
 VERSION = 1
 _MAKERS = {1: make_vectors, 2: make_series, 3: make_images}
@@ -30,9 +31,10 @@ _MAKERS = {1: make_vectors, 2: make_series, 3: make_images}
 
 @dataclass(frozen=True)
 class GeneratedDataset:
-    """The domains `domain-1`, `domain-2`, ... of a spec."""
+    """The domains `domain-1`, `domain-2`, ... of a spec; `sensors` say whose their channels are."""
 
     spec: GeneratedSpec
+    sensors: Sensors = ()
 
     @property
     def name(self) -> str:

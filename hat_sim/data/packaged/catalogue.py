@@ -11,6 +11,7 @@ from types import MappingProxyType
 from hat_sim.data.domain import Domain
 from hat_sim.data.fetch import Archive
 from hat_sim.data.packaged.info import PackagedInfo
+from hat_sim.sensors import Sensor
 
 
 def _prepare(module: str, *members: bytes) -> Iterator[Domain]:
@@ -31,23 +32,20 @@ def _keel(*names: str) -> tuple[Archive, ...]:
     )
 
 
-SENSORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "accelerometer": ("acc-x", "acc-y", "acc-z"),
-        "gyroscope": ("gyro-x", "gyro-y", "gyro-z"),
-    }
-)
+WEARABLE = (Sensor("accelerometer", (0, 1, 2)), Sensor("gyroscope", (3, 4, 5)))
+_AXES = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z")
 
 
-def _with_sensor(whole: PackagedInfo, sensor: str) -> PackagedInfo:
+def _with_sensor(whole: PackagedInfo, sensor: Sensor) -> PackagedInfo:
     """The same windows as a device with one of the sensors records them."""
-    channels = SENSORS[sensor]
+    channels = tuple(whole.channels[place] for place in sensor.channels)
     return dataclasses.replace(
         whole,
-        name=f"{whole.name}-{sensor}",
-        title=f"{whole.name} with the {sensor} alone",
+        name=f"{whole.name}-{sensor.name}",
+        title=f"{whole.name} with the {sensor.name} alone",
         shape=(*whole.shape[:-1], len(channels)),
         channels=channels,
+        sensors=(Sensor(sensor.name, tuple(range(len(channels)))),),
         base=whole,
     )
 
@@ -78,7 +76,8 @@ HAPT = PackagedInfo(
         "A static activity has about four bouts a person; much hangs on which are the test: vary the seed.",
     ),
     prepare=partial(_prepare, "hapt"),
-    channels=tuple(channel for channels in SENSORS.values() for channel in channels),
+    channels=_AXES,
+    sensors=WEARABLE,
 )
 
 WATCH = PackagedInfo(
@@ -113,7 +112,8 @@ WATCH = PackagedInfo(
         "The two sides of one subject are two domains: a target's other side is a source unless left out.",
     ),
     prepare=partial(_prepare, "watch"),
-    channels=tuple(channel for channels in SENSORS.values() for channel in channels),
+    channels=_AXES,
+    sensors=WEARABLE,
 )
 
 VOWEL = PackagedInfo(
@@ -204,9 +204,9 @@ SENTIMENT = PackagedInfo(
 
 _ALL = (
     HAPT,
-    *(_with_sensor(HAPT, sensor) for sensor in SENSORS),
+    *(_with_sensor(HAPT, sensor) for sensor in WEARABLE),
     WATCH,
-    *(_with_sensor(WATCH, sensor) for sensor in SENSORS),
+    *(_with_sensor(WATCH, sensor) for sensor in WEARABLE),
     VOWEL,
     DIGITS,
     SENTIMENT,

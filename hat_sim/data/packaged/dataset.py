@@ -14,6 +14,7 @@ from hat_sim.data.domain import Domain
 from hat_sim.data.fetch import fetch, read_members
 from hat_sim.data.packaged.info import PackagedInfo
 from hat_sim.errors import InternalError, UserError
+from hat_sim.sensors import Sensors
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class PackagedDataset:
     @property
     def domains(self) -> tuple[str, ...]:
         return self.info.domains
+
+    @property
+    def sensors(self) -> Sensors:
+        return self.info.sensors
 
     @property
     def digest(self) -> str:

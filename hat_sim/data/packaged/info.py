@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hat_sim.data.domain import Domain
 from hat_sim.data.fetch import Archive
+from hat_sim.sensors import Sensors
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class PackagedInfo:
     `version` counts the changes of `prepare`, which turns the archives' members, in order, into the domains
     named in `domains`, in that order. `samples` is the number of samples over all domains. `traps` are the
     sentences that a user has to know before trusting a figure. `channels` are the names of a series'
-    channels, where they have any. A variant has some channels of its `base`, and shares all it prepares.
+    channels, where they have any, and `sensors` say whose they are. A variant has some channels of its
+    `base`, and shares all it prepares.
     """
 
     name: str
@@ -33,6 +35,7 @@ class PackagedInfo:
     traps: tuple[str, ...]
     prepare: Callable[..., Iterator[Domain]]
     channels: tuple[str, ...] = ()
+    sensors: Sensors = ()
     base: PackagedInfo | None = None
 
     @property

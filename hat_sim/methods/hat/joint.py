@@ -27,6 +27,7 @@ from hat_sim.methods.hat.mixer import AdaptedSource, AttentionMixer
 from hat_sim.methods.hat.options import FusionOptions
 from hat_sim.methods.training import weighed
 from hat_sim.protocol.effects import Progress
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 
 
@@ -41,21 +42,21 @@ class JointTraining:
     recipe: StudentRecipe
     seed: int
 
-    def flop(self) -> int:
+    def flop(self) -> Work:
         """Frozen parts once over the pool; each step mixer and student; each epoch a look at the pool.
 
         What the student's encoder says of a sample is asked for anew as it learns, but only once where the
         mixer has been trained before it.
         """
         labelled, samples, steps = len(self.pool.labels), len(self.pool.x), self.recipe.steps_per_epoch
-        encode = self.description.encode_flop()
+        encode = self.description.encoding()
         query = 2 * self.description.width * self.options.attention_width
-        once, each_step, each_epoch = 0, labelled * 3 * query, samples * query
+        once, each_step, each_epoch = Work(0), Work(labelled * 3 * query), Work(samples * query)
         for source in self.sources:
             it = source.model.description
-            tail = it.encode_flop(it.frozen_blocks(self.options.unfrozen_blocks))
-            once += samples * it.encode_flop()
-            mixing = tail + it.head.forward_flop + 2 * it.width * self.options.attention_width
+            tail = it.encoding(it.frozen_blocks(self.options.unfrozen_blocks))
+            once += samples * it.encoding()
+            mixing = tail + it.passes(it.head.forward_flop) + 2 * it.width * self.options.attention_width
             each_step += labelled * 3 * mixing
             each_epoch += samples * mixing
         if self.options.training == "sequential":
@@ -64,7 +65,8 @@ class JointTraining:
             each_step += labelled * encode * (3 if self.options.optimizer == "one" else 1)
             each_epoch += samples * encode
         training = self.recipe.epochs * (steps * each_step + each_epoch)
-        return once + training + student_flop(self.description, labelled, samples, self.recipe, distils=True)
+        student = student_flop(self.description, labelled, samples, self.recipe, distils=True)
+        return once + training + self.description.passes(student)
 
     def __call__(self, progress: Progress) -> Fitted:
         mixing = Mixing(self)

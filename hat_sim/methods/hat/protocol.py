@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
-from hat_sim.learning.source_model import (
-    SourceModel,
-    class_indices,
-    description_of,
-    empty_model,
-    fill,
-    shaped,
-)
-from hat_sim.learning.statistics import domain_statistics, statistics_flop
+from hat_sim.learning.source_model import SourceModel, class_indices, fill, shaped
+from hat_sim.learning.statistics import domain_statistics, in_place, statistics_count, statistics_flop
 from hat_sim.learning.training import posteriors
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import Fetched, fetch_chosen, fetch_heads, fetch_models, join
+from hat_sim.methods.exchange import (
+    Fetched,
+    Reads,
+    blank_model,
+    fetch_chosen,
+    fetch_heads,
+    fetch_models,
+    join_reading,
+)
 from hat_sim.methods.hat import coarse, fine
 from hat_sim.methods.hat.joint import JointTraining
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, SelectionOptions
@@ -38,7 +39,9 @@ from hat_sim.protocol.messages import (
     PosteriorRequest,
     SummaryRequest,
 )
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
+from hat_sim.sensors import Places, shape_taken, taken
 
 
 def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
@@ -71,15 +74,15 @@ class Selection:
 
 def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     """Coarse, then fine selection; the chosen sources' models come over."""
-    joined = yield from join(task)
-    coarsely = yield from select_coarsely(task, options, joined)
+    joined = yield from join_reading(task)
+    coarsely = yield from select_coarsely(task, options, tuple(joined), joined)
     shortlist = coarse.shortlist(coarsely, options)
     own = task.own_class_names
     encoders: dict[str, Classifier] = {}
     whole: dict[str, SourceModel] = {}
     match options.fine_space:
         case "reference":
-            candidates = yield from candidates_in_reference_space(task, options, shortlist)
+            candidates = yield from candidates_in_reference_space(task, options, shortlist, joined)
         case "encoder":
             candidates, encoders = yield from candidates_in_encoder_space(task, shortlist)
         case "logit":
@@ -98,37 +101,53 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
 
 
 def select_coarsely(
-    task: Task, options: SelectionOptions, joined: tuple[str, ...]
+    task: Task, options: SelectionOptions, joined: tuple[str, ...], reads: Reads | None = None
 ) -> Protocol[dict[str, float]]:
-    """Ask every joined source for its domain's statistics; how similar each is to the target's."""
-    samples = task.samples
-    flop = statistics_flop(len(samples), task.description.shape)
+    """Ask every joined source for its domain's statistics; how similar each is to the target's.
+
+    Each tells those of the channels that it `reads`, by default of all.
+    """
+    reads = reads or {}
+    samples, shape = task.samples, task.description.shape
+    flop = statistics_flop(len(samples), shape)
     own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
     replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
-    statistics = replies.made(DomainSummary, lambda _, it: shaped(it.statistics, own.shape))
+
+    def told(name: str, reply: DomainSummary) -> NDArray[np.float32]:
+        places = reads.get(name)
+        count = statistics_count(shape_taken(shape, places))
+        return in_place(shaped(reply.statistics, (count,)), places, shape)
+
+    statistics = replies.made(DomainSummary, told)
     return coarse.similarities(own, statistics, options.similarity)
 
 
 def candidates_in_reference_space(
-    task: Task, options: SelectionOptions, shortlist: tuple[str, ...]
+    task: Task, options: SelectionOptions, shortlist: tuple[str, ...], reads: Reads | None = None
 ) -> Protocol[dict[str, fine.Candidate]]:
-    """Class centroids in the space of a random encoder: no model moves."""
+    """Class centroids in the space of a random encoder: no model moves.
+
+    Of each source in that of an encoder for the channels that it `reads`, by default all.
+    """
+    reads = reads or {}
     seed = derive_seed(task.seed, "reference encoder")
     width = options.reference_width
     samples = task.samples
 
-    def own_centroids(_: object) -> NDArray[np.float32]:
-        features = standardise_features(reference_features(samples, width, seed))
+    def own_centroids(places: Places | None) -> NDArray[np.float32]:
+        features = standardise_features(reference_features(taken(samples, places), width, seed))
         return class_centroids(features[: len(task.labelled_y)], task.labelled_y, task.own_classes)
 
-    flop = reference_flop(len(samples), task.description.shape, width)
-    own = yield Compute("fine", "reference centroids", flop, own_centroids)
+    spaces = tuple(dict.fromkeys(reads.get(name) for name in shortlist)) or (None,)
+    shapes = [shape_taken(task.description.shape, places) for places in spaces]
+    flop = sum(reference_flop(len(samples), shape, width) for shape in shapes)
+    own = yield Compute("fine", "reference centroids", flop, lambda _: list(map(own_centroids, spaces)))
     request = CentroidRequest(seed=seed, width=width, classes=task.classes)
     replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
 
-    def candidate(_: str, reply: Centroids) -> fine.Candidate:
+    def candidate(name: str, reply: Centroids) -> fine.Candidate:
         centroids = shaped(reply.centroids, (len(reply.classes), width))
-        return fine.Candidate(reply.classes, centroids, own, reply.accuracy)
+        return fine.Candidate(reply.classes, centroids, own[spaces.index(reads.get(name))], reply.accuracy)
 
     return replies.made(Centroids, candidate)
 
@@ -154,7 +173,7 @@ def candidates_in_encoder_space(
             candidates[name] = fine.Candidate(transfer.classes, transfer.centroids, own, transfer.accuracy)
         return candidates
 
-    flop = len(samples) * sum(model.description.encode_flop() for model, _ in received.values())
+    flop = len(samples) * sum((model.description.encoding() for model, _ in received.values()), Work(0))
     candidates = (yield Compute("fine", "encoder centroids", flop, centroids)) if received else {}
     return candidates, {name: model for name, (model, _) in received.items()}
 
@@ -185,7 +204,7 @@ def candidates_in_logit_space(
             candidates[name] = fine.Candidate(reply.classes, reply.centroids, own, reply.accuracy)
         return candidates
 
-    flop = len(labelled) * sum(models[name].model.description.forward_flop for name in received)
+    flop = len(labelled) * sum((models[name].model.description.forward for name in received), Work(0))
     candidates = (yield Compute("fine", "posterior centroids", flop, centroids)) if received else {}
     return candidates, models
 
@@ -206,7 +225,7 @@ def train_jointly(task: Task, options: FusionOptions, models: tuple[SourceModel,
 def _encoder(task: Task, transfer: EncoderTransfer) -> Classifier:
     """A model whose encoder is the one received; its head is still to come."""
     classes = class_indices(transfer.classes, task.classes)
-    model = empty_model(description_of(transfer.architecture, task.description.shape, len(classes)))
+    model = blank_model(task, transfer, len(classes))
     fill(model.encoder, transfer.weights)
     shaped(transfer.centroids, (len(classes), model.description.width))
     return model.eval()

@@ -45,7 +45,8 @@ def self_taught(task: Task, options: SpreadOptions) -> Protocol[Fitted]:
 def _taught(task: Task, teacher: Teacher) -> Protocol[Fitted]:
     options = teacher.options
     labelled, pool = len(task.labelled_y), len(task.samples)
-    flop = teacher.flop() + student_flop(task.description, labelled, pool, task.recipe, distils=True)
+    student = student_flop(task.description, labelled, pool, task.recipe, distils=True)
+    flop = teacher.flop() + task.description.passes(student)
 
     def fit(progress: Progress) -> Fitted:
         progress("fitting experts")

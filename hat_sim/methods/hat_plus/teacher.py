@@ -24,6 +24,7 @@ from hat_sim.learning.source_model import SourceModel
 from hat_sim.methods.base import Task
 from hat_sim.methods.hat.mixer import AdaptedSource
 from hat_sim.methods.hat_plus.options import HatPlusOptions, SpreadOptions
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 
 MOST_FOLDS = 5
@@ -70,17 +71,18 @@ class Teacher:
         )
         return Taught(spread, right / held if held else None)
 
-    def flop(self) -> int:
+    def flop(self) -> Work:
         pool, labelled, classes = len(self.task.samples), len(self.task.labelled_y), len(self.task.classes)
         widths = [source.model.description.width for source in self.sources]
         own = self.options.own_width
         fits = 1 + _folds(self._labels)
-        each = probe_flop(labelled, own, classes) + 2 * pool * own * classes
+        each = Work(probe_flop(labelled, own, classes) + 2 * pool * own * classes)
         if self.sources and isinstance(self.options, HatPlusOptions):
-            heads = sum(2 * source.model.description.head.forward_flop for source in self.sources)
+            of = [source.model.description for source in self.sources]
+            heads = sum((it.passes(2 * it.head.forward_flop) for it in of), Work(0))
             each += self.options.head_steps * labelled * 3 * heads + pool * heads
             each += probe_flop(labelled, sum(widths), classes) + 2 * pool * sum(widths) * classes
-        encoding = pool * sum(source.model.description.encode_flop() for source in self.sources)
+        encoding = pool * sum((source.model.description.encoding() for source in self.sources), Work(0))
         return (
             encoding
             + reference_flop(pool, self.task.description.shape, own)

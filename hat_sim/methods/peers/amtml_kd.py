@@ -18,6 +18,7 @@ from hat_sim.methods.peers.options import AdapterOptions
 from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Progress, Protocol
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 
 LEAST = 1e-30
@@ -77,8 +78,8 @@ def source_weights(features: Tensor, theta: Tensor, w: Tensor) -> Tensor:
     return torch.softmax(features @ (theta * w).T, dim=1)
 
 
-def _adapter_flop(task: Task, models: Models) -> int:
+def _adapter_flop(task: Task, models: Models) -> Work:
     """Each epoch a look at the pool by the student, and steps of the weights."""
     steps, pool = task.recipe.steps_per_epoch, len(task.samples)
     weighing = 2 * task.description.width * len(models)
-    return task.recipe.epochs * pool * (task.description.forward_flop + (3 * steps + 1) * weighing)
+    return task.recipe.epochs * pool * (task.description.forward + (3 * steps + 1) * weighing)

@@ -21,6 +21,7 @@ from hat_sim.methods.peers.options import DecisionOptions
 from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Progress, Protocol
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 
 
@@ -128,9 +129,9 @@ def centroid_distances(features: Tensor, p: Tensor, known: Tensor) -> Tensor:
     return 1 - unit @ nn.functional.normalize(members.T @ unit, dim=1).T
 
 
-def _adaptation_flop(task: Task, models: Models) -> int:
+def _adaptation_flop(task: Task, models: Models) -> Work:
     """Steps of all encoders on batches, and a look at the pool before each epoch."""
     recipe, pool = task.recipe, len(task.samples)
-    training = sum(source.model.description.training_flop for source in models)
+    training = sum((source.model.description.training for source in models), Work(0))
     each_epoch = recipe.steps_per_epoch * min(pool, recipe.pool_batch) * training
     return recipe.epochs * (each_epoch + pool * forward_flop(models))

@@ -19,6 +19,7 @@ from hat_sim.methods.exchange import fetch_models, join
 from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Compute, Progress, Protocol
+from hat_sim.protocol.work import Work
 
 Models = tuple[SourceModel, ...]
 Weigh = Callable[[Votes], Tensor]
@@ -55,7 +56,7 @@ def distil(task: Task, alpha: float, models: Models, weigh: Weigh) -> Protocol[F
 
 
 def taught(
-    task: Task, models: Models, fit: Callable[[Progress], Fitted], further_flop: int = 0
+    task: Task, models: Models, fit: Callable[[Progress], Fitted], further_flop: Work | int = 0
 ) -> Protocol[Fitted]:
     """What `fit` leaves when it asks all models about the pool and trains a student.
 
@@ -72,11 +73,12 @@ def pool_votes(task: Task, models: Models) -> Votes:
     return votes_of(models, torch.from_numpy(task.samples), len(task.classes))
 
 
-def forward_flop(models: Sequence[SourceModel]) -> int:
+def forward_flop(models: Sequence[SourceModel]) -> Work:
     """Work of asking all of these models about one sample."""
-    return sum(source.model.description.forward_flop for source in models)
+    return sum((source.model.description.forward for source in models), Work(0))
 
 
-def distillation_flop(task: Task) -> int:
+def distillation_flop(task: Task) -> Work:
     """Work of training a student with a teacher."""
-    return student_flop(task.description, len(task.labelled_y), len(task.samples), task.recipe, distils=True)
+    labelled, pool = len(task.labelled_y), len(task.samples)
+    return task.description.passes(student_flop(task.description, labelled, pool, task.recipe, distils=True))

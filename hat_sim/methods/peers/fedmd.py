@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hat_sim.learning.fusion import consensus, equal_weights, votes
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import Opinion, fetch_opinions, join
+from hat_sim.methods.exchange import Opinion, fetch_opinions, join_reading
 from hat_sim.methods.peers.distillation import distillation_flop
 from hat_sim.methods.peers.options import DistillationOptions
 from hat_sim.methods.peers.target_only import fall_back
@@ -24,7 +24,8 @@ from hat_sim.protocol.effects import Compute, Progress, Protocol
 
 def fedmd(task: Task, options: DistillationOptions) -> Protocol[Fitted]:
     """CE on the labels + alpha KL(softmax of the sources' mean logits || p)."""
-    opinions = yield from fetch_opinions(task, (yield from join(task)))
+    joined = yield from join_reading(task)
+    opinions = yield from fetch_opinions(task, joined, joined)
     if not opinions:
         return (yield from fall_back(task))
 

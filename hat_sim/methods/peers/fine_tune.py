@@ -45,7 +45,7 @@ def able_to_tune(task: Task, models: Models) -> Models:
 
 def tune(task: Task, options: FineTuneOptions, source: SourceModel) -> Protocol[Fitted]:
     """One source that is able to, tuned on the labels."""
-    flop = options.steps * len(task.labelled_y) * source.model.description.training_flop
+    flop = options.steps * len(task.labelled_y) * source.model.description.training
     fitted: Fitted = yield Compute("train", "fine-tuning", flop, lambda p: _tune(task, options, source, p))
     return replace(fitted, selected=(source.name,))
 

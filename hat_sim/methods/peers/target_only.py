@@ -21,7 +21,10 @@ def train_alone(task: Task) -> Protocol[Fitted]:
     labelled, pool = len(task.labelled_y), len(task.samples)
     flop = student_flop(task.description, labelled, pool, task.recipe, distils=False)
     fitted: Fitted = yield Compute(
-        "train", "training alone", flop, lambda progress: train_student(task, "target only", progress)
+        "train",
+        "training alone",
+        task.description.passes(flop),
+        lambda progress: train_student(task, "target only", progress),
     )
     return fitted
 

@@ -16,12 +16,21 @@ import altair as alt
 
 from hat_sim.quantities import counted, listed, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
-from hat_sim.report.look import ASKED, CHOSEN, FAILED, FATES, SHORTLISTED, TARGET
+from hat_sim.report.look import (
+    ASKED,
+    CHOSEN,
+    FAILED,
+    FATES,
+    INELIGIBLE,
+    MIXED_FATES,
+    SHORTLISTED,
+    TARGET,
+)
 from hat_sim.report.run.record import Source, TargetRecord
 from hat_sim.report.table import Column, table_of
 
 MOST_ALONE = 36
-_RADIUS = {CHOSEN: 0.45, SHORTLISTED: 0.72, FAILED: 0.86, ASKED: 1.0}
+_RADIUS = {CHOSEN: 0.45, SHORTLISTED: 0.72, FAILED: 0.86, INELIGIBLE: 0.93, ASKED: 1.0}
 _WIDEST = 14.0
 
 
@@ -33,7 +42,7 @@ def fleet_figure(target: TargetRecord) -> Figure:
         key="fleet",
         title="The fleet",
         caption=_caption(target, groups),
-        chart=_chart(),
+        chart=_chart(target.is_mixed),
         height=400,
         rows=rows,
         table=table_of(
@@ -126,13 +135,14 @@ def _placed(groups: Sequence[Mapping[str, Any]], target: TargetRecord) -> Iterat
 
 
 @cache
-def _chart() -> dict[str, Any]:
+def _chart(is_mixed: bool) -> dict[str, Any]:
+    fates = MIXED_FATES if is_mixed else FATES
     across = alt.Scale(domain=[-1.25, 1.25])
     x = alt.X("x:Q", axis=None, scale=across)
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-1.1, 1.1]))
     colour = alt.Color(
         "fate:N",
-        scale=alt.Scale(domain=list(FATES), range=list(FATES.values())),
+        scale=alt.Scale(domain=list(fates), range=list(fates.values())),
         legend=alt.Legend(columns=3),
     )
     hover = [
@@ -179,6 +189,8 @@ def _caption(target: TargetRecord, groups: Sequence[Mapping[str, Any]]) -> str:
         f"{own} and {counted(len(sources), 'source')}: "
         f"{shortlisted:,} shortlisted, {len(chosen):,} chosen{names}."
     ]
+    if ineligible := [it.name for it in sources if it.fate == INELIGIBLE]:
+        parts.append(f"Models of {listed(ineligible)} read what the target lacks.")
     if failed := [it.name for it in sources if it.fate == FAILED]:
         parts.append(f"Frames of {listed(failed)} were refused.")
     if moved:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from hat_sim.errors import UserError
 from hat_sim.protocol.ledger import REFUSED
-from hat_sim.report.look import ASKED, CHOSEN, FAILED, SHORTLISTED
+from hat_sim.report.look import ASKED, CHOSEN, FAILED, INELIGIBLE, SHORTLISTED
 from hat_sim.simulation.clock import NS_PER_S
 from hat_sim.simulation.diagnosis import Finding, evidence_of, findings, frames_of
 from hat_sim.simulation.run_folder import RESULT, TIMELINE, RunFolder
@@ -52,7 +52,8 @@ class Source:
 
     Speeds are in FLOP/s and bit/s, bytes are payload between it and the target. `claimed` is the accuracy on
     its own validation samples, `on_target` the one that its model has on the target's test as it comes;
-    `failed` says whether a frame of it was refused, or one that it was sent.
+    `failed` says whether a frame of it was refused, or one that it was sent. Where not all devices carry the
+    same, `sensors` are those that it reads, and `lacking` those of them that the target lacks.
     """
 
     name: str
@@ -73,12 +74,16 @@ class Source:
     failed: bool
     sent_bytes: int
     received_bytes: int
+    sensors: str | None
+    lacking: Sequence[str]
 
     @property
     def fate(self) -> str:
-        """`chosen`, `failed`, `shortlisted` or `not shortlisted`."""
+        """`chosen`, `not eligible`, `failed`, `shortlisted` or `not shortlisted`."""
         if self.selected:
             return CHOSEN
+        if self.lacking:
+            return INELIGIBLE
         if self.failed:
             return FAILED
         return SHORTLISTED if self.shortlisted else ASKED
@@ -110,6 +115,11 @@ class TargetRecord:
     @property
     def domain(self) -> str:
         return str(self.result["domain"])
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether devices of its world carry different sensors."""
+        return "not_eligible" in self.result
 
 
 @dataclass(frozen=True)
@@ -163,6 +173,7 @@ def _target(
     for frame in frames:
         sent[frame.sender] += frame.payload_bytes
         received[frame.receiver] += frame.payload_bytes
+    lacking: Mapping[str, Sequence[str]] = result.get("not_eligible", {})
     failed = {name for frame in frames if frame.refused for name in (frame.sender, frame.receiver)}
     sources = [
         Source(
@@ -184,6 +195,8 @@ def _target(
             failed=name in failed,
             sent_bytes=sent[name],
             received_bytes=received[name],
+            sensors=row.get("sensors"),
+            lacking=lacking.get(name, ()),
         )
         for row in fleet
         if row["name"] != result["device"]

@@ -33,6 +33,7 @@ COLUMNS = (
     Column("down_bit_s", "down", rate),
     Column("rtt_s", "round trip", duration),
 )
+SENSORS = Column("sensors", "sensors")
 
 
 def score_figure(target: TargetRecord) -> Figure | None:
@@ -97,7 +98,10 @@ def source_listing(target: TargetRecord, most: int) -> Listing:
         title="Sources",
         caption=f"{counted(len(order), 'source')} of {target.name}, the chosen first; a heading sorts.",
         table=table_of(
-            COLUMNS, [row_of(it) for it in order], most, "fleet.parquet of the run folder has all"
+            (*COLUMNS, SENSORS) if target.is_mixed else COLUMNS,
+            [row_of(it) for it in order],
+            most,
+            "fleet.parquet of the run folder has all",
         ),
     )
 
@@ -118,7 +122,7 @@ def row_of(it: Source) -> dict[str, Any]:
         "up_bit_s": it.up_bit_s,
         "down_bit_s": it.down_bit_s,
         "rtt_s": it.rtt_s,
-    }
+    } | ({} if it.sensors is None else {"sensors": it.sensors})
 
 
 def cut_off(count: int) -> str:
