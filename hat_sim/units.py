@@ -167,6 +167,8 @@ _TIMES = {
     "us": Fraction(10**3),
     "ns": Fraction(1),
 }
+TIME_UNITS: Mapping[str, int] = {unit: int(size) for unit, size in _TIMES.items()}
+"""Nanoseconds in each unit of time."""
 _SIZES = {
     "TiB": Fraction(2**40),
     "TB": Fraction(10**12),
@@ -192,6 +194,7 @@ FLOP_ENERGY = Dimension("energy per operation", "0.5 nJ/FLOP", _prefixed("J/FLOP
 BIT_ENERGY = Dimension("energy per bit", "0.4 uJ/bit", _prefixed("J/bit", "_munp"), zero=True)
 DURATION = Dimension("duration", "50 ms", _TIMES, whole=True, below=_LONGEST)
 LATENCY = Dimension("latency", "50 ms", _TIMES, whole=True, zero=True, below=_LONGEST)
+INSTANT = Dimension("time", "2 s", _TIMES, whole=True, zero=True, below=_LONGEST)
 SIZE = Dimension("size", "512 MiB", _SIZES, whole=True, below=_LARGEST)
 SHARE = Dimension("share", "0.2 %", {"%": Fraction(1, 100)}, zero=True, below=Fraction(1))
 
@@ -215,6 +218,8 @@ Duration = Annotated[int, DURATION]
 """Nanoseconds, more than zero."""
 Latency = Annotated[int, LATENCY]
 """Nanoseconds; may be zero."""
+Instant = Annotated[int, INSTANT]
+"""Nanoseconds since a beginning; may be zero."""
 Size = Annotated[int, SIZE]
 """Bytes."""
 Share = Annotated[float, SHARE]

@@ -7,8 +7,9 @@ source can be asked twice, anywhere, and rebuilt at any moment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +22,13 @@ from hat_sim.learning.reference import reference_features, reference_flop, stand
 from hat_sim.learning.source_model import packed
 from hat_sim.learning.statistics import domain_statistics, statistics_flop
 from hat_sim.learning.training import logits_of, posteriors
-from hat_sim.protocol.codec import REQUEST_LIMIT, decode, encode
+from hat_sim.protocol.codec import REQUEST_LIMIT, decode, encode, kind_of
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import (
     CentroidRequest,
     Centroids,
+    Chunk,
+    ChunkRequest,
     DomainSummary,
     EncoderRequest,
     EncoderTransfer,
@@ -78,16 +81,20 @@ class Knowledge:
 
 
 class Source:
-    """One source device."""
+    """One source device; whatever a `damaged` one says of its model is NaN, and it does not know."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    def __init__(self, knowledge: Knowledge, damaged: bool = False) -> None:
         self._knowledge = knowledge
+        self._damaged = damaged
 
     def answer(self, frame: bytes) -> Answer:
         """The answer to a request; what cannot be read or served is answered by an `ErrorReply`."""
         try:
-            message, work = self._serve(decode(frame, limit=REQUEST_LIMIT))
-            reply = encode(message)
+            request = decode(frame, limit=REQUEST_LIMIT)
+            if isinstance(request, ChunkRequest):
+                return self._in_chunks(request)
+            message, work = self._serve(request)
+            reply = encode(ruined(message, request), finite=False) if self._damaged else encode(message)
         except ProtocolError as error:
             refusal = encode(ErrorReply.of(error.fault, error.detail))
             return Answer(Parcel.of(refusal), refused=error.fault)
@@ -96,6 +103,26 @@ class Source:
     def model_bytes(self, precision: Precision) -> int:
         """Length of the frame in which the whole model would travel."""
         return len(encode(self._model(ModelRequest(part="model", precision=precision))))
+
+    def _in_chunks(self, request: ChunkRequest) -> Answer:
+        """The chunks that are wanted of the answer to another request; a refusal comes whole."""
+        kind = kind_of(request.request)
+        if kind == ChunkRequest.kind:
+            raise ProtocolError(Fault.UNEXPECTED, "chunks of chunks")
+        answer = self.answer(request.request)
+        if answer.refused is not None:
+            return answer
+        whole: bytes = answer.parcel.content
+        count = -(-len(whole) // request.size)
+        wanted = [index for index in range(count) if index in request.wanted or not request.wanted]
+        if not wanted:
+            raise ProtocolError(Fault.FIELD, f"none of the {count} chunks is wanted")
+        chunks = [
+            Chunk(index=index, count=count, content=whole[index * request.size :][: request.size])
+            for index in wanted
+        ]
+        parcels = [Parcel.of(encode(chunk), answer.parcel.kind) for chunk in chunks]
+        return replace(answer, parcel=Parcel.together(parcels))
 
     def _serve(self, request: Message) -> tuple[Message, Work]:
         """The answer and its work, of which joining and handing over a model have none."""
@@ -237,3 +264,21 @@ def _worked(answer: tuple[Message, Work | int]) -> tuple[Message, Work]:
     if work.flop <= 0:
         raise InternalError(f"the {message.kind} declares no work")
     return message, work
+
+
+def ruined(message: Message, request: Message) -> Message:
+    """What a source answers whose model is damaged: of all that comes of the model, every number is NaN."""
+    match message:
+        case Centroids() if isinstance(request, PosteriorRequest):
+            return message.model_copy(update={"centroids": _nan(message.centroids)})
+        case ModelTransfer() | EncoderTransfer():
+            return message.model_copy(update={"weights": tuple(map(_nan, message.weights))})
+        case Predictions():
+            return message.model_copy(update={"logits": _nan(message.logits)})
+        case _:
+            return message
+
+
+def _nan(array: NDArray[Any]) -> NDArray[Any]:
+    """Quantised weights stay, their scales do not."""
+    return np.full_like(array, np.nan) if array.dtype.kind == "f" else array

@@ -33,6 +33,7 @@ SIGNATURES = (
     "over-filtered",
     "unstable",
 )
+FAULTS = ("damaged", "dying-source", "partition", "phones")
 STUDIES = (
     "coarse-selection",
     "hapt-mix",
@@ -112,7 +113,28 @@ def test_a_signature_is_found_where_it_is_provoked(signature: str, tmp_path: Pat
     assert signature in [finding["signature"] for finding in result["diagnosis"]]
 
 
-SHIPPED = (*WITHOUT_DOWNLOAD, *WITH_DOWNLOAD, *(f"diagnosis/{it}" for it in SIGNATURES))
+def test_this_file_knows_each_scenario_of_faults():
+    assert sorted(it.stem for it in (FOLDER / "faults").glob("*.yaml")) == sorted(FAULTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", FAULTS)
+def test_what_goes_wrong_shows_and_is_survived(scenario: str, tmp_path: Path):
+    result = run(f"faults/{scenario}", tmp_path / "out")
+    faults = result["faults"]
+    assert faults["injected"] and not faults["never_struck"] and not faults["alone"]
+    assert faults["wasted"]["wire_bytes"] > 0
+    assert bool(faults["replaced"]) == (scenario in ("damaged", "dying-source"))
+    assert bool(faults["never_answered"]) == (scenario == "phones")
+    assert result["accuracy"] > result["accuracy_target_only"]
+
+
+SHIPPED = (
+    *WITHOUT_DOWNLOAD,
+    *WITH_DOWNLOAD,
+    *(f"diagnosis/{it}" for it in SIGNATURES),
+    *(f"faults/{it}" for it in FAULTS),
+)
 
 
 @pytest.mark.parametrize("scenario", SHIPPED)

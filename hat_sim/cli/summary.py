@@ -13,6 +13,7 @@ from hat_sim.simulation.diagnosis import Finding, sentences
 from hat_sim.simulation.eligibility import told
 from hat_sim.simulation.result import idle_told, total_joules
 from hat_sim.simulation.run_folder import REPORT
+from hat_sim.simulation.toll import sentences as faults_in_words
 
 MOST_TARGETS = 30
 
@@ -31,6 +32,8 @@ def print_summary(console: Console, result: dict[str, Any], folder: Path) -> Non
     notes = sorted({note for target in result["targets"] for note in target["notes"]})
     for note in (*told(result["targets"]), *notes):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+    for sentence in faults_in_words(result["faults"]):
+        console.print(f"faults: {sentence}", soft_wrap=True, markup=False, highlight=False)
     if "diagnosis" in result:
         found = [Finding(**it) for it in result["diagnosis"]]
         for sentence in sentences(found, len(result["targets"])):

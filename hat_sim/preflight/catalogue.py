@@ -17,7 +17,8 @@ from hat_sim.preflight.facts import Facts, known_facts
 from hat_sim.preflight.fitting import Fitting
 from hat_sim.preflight.label_spaces import unknown_classes
 from hat_sim.preflight.sensors import trained_on, unknown_sensors, useless_fleets, with_sensors
-from hat_sim.scenario.fleet import build_fleets
+from hat_sim.scenario.fleet import build_fleets, world_names
+from hat_sim.scenario.hits import fault_problems
 from hat_sim.scenario.load import ScenarioDocument, load_scenario, varied
 from hat_sim.scenario.messages import option_problems
 from hat_sim.scenario.nearest import suggestion
@@ -63,6 +64,7 @@ def fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:
     except UserError as error:
         yield from error.problems
         return
+    yield from fault_problems(scenario, world_names(scenario, fleets))
     if not strange:
         yield from useless_fleets(scenario, fleets)
     fitting_of = Fitting(scenario, facts)

@@ -75,6 +75,18 @@ def target_domains(scenario: Scenario, dataset_domains: Sequence[str]) -> tuple[
     return tuple(dataset_domains) if own is None or own == "each" else own
 
 
+def world_names(scenario: Scenario, fleets: Sequence[Fleet]) -> list[tuple[list[str], list[str]]]:
+    """Names of the sources and the targets of each world: of each fleet, or of each round's together."""
+    worlds: dict[object, tuple[list[str], list[str]]] = {}
+    for place, fleet in enumerate(fleets):
+        sources, targets = worlds.setdefault(
+            fleet.target.round if scenario.target.shared_fleet else place, ([], [])
+        )
+        sources += [it.name for it in fleet.sources if it.name not in sources]
+        targets.append(fleet.target.name)
+    return list(worlds.values())
+
+
 def target_name(domain: str) -> str:
     """The name of the target device of a domain."""
     return f"target-{domain}"

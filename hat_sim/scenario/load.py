@@ -52,7 +52,7 @@ def load_scenario(
     Raises UserError with every problem at once, each with its place: first what makes the file or an
     override unreadable, else all that validation and the checks find. Where validation fails, the checks
     still see the scenario with the wrong parts left out, and what they say about a section that has a
-    wrong part is not passed on. A relative `data.folder` starts at the file's folder.
+    wrong part is not passed on. Relative paths start at the file's folder.
     """
     file = Path(file)
     tree = read_tree(file)
@@ -139,6 +139,7 @@ def _anchor_paths(values: dict[str, Any], base: Path) -> None:
     """Let the relative paths of a scenario start at `base`."""
     sources = values.get("sources")
     trace = sources.get("trace") if isinstance(sources, dict) else None
-    for section, key in ((values.get("data"), "folder"), (trace, "file")):
+    places = ((values.get("data"), "folder"), (trace, "file"), (values.get("availability"), "trace"))
+    for section, key in places:
         if isinstance(section, dict) and isinstance(section.get(key), str):
             section[key] = str(base / Path(section[key]).expanduser())

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hat_sim.errors import Problem
-from hat_sim.scenario import profiles, schema, trace
+from hat_sim.scenario import faults, profiles, schema, trace
 from hat_sim.scenario.names import ONE
 from hat_sim.scenario.nearest import nearest, suggestion
 from hat_sim.scenario.section import Section
@@ -34,6 +34,9 @@ SECTIONS: Mapping[str, type[Section]] = {
     "links.*": profiles.OwnLink,
     "training": schema.Training,
     "transfer": schema.Transfer,
+    "faults.*": faults.Fault,
+    "availability": faults.Availability,
+    "protocol": faults.ProtocolOptions,
     "rounds": schema.Rounds,
     "sweep": schema.Sweep,
 }

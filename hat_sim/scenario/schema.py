@@ -20,6 +20,7 @@ from pydantic_core import PydanticKnownError
 
 from hat_sim import units
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile, device_profiles, link_profiles
+from hat_sim.scenario.faults import Availability, Fault, ProtocolOptions
 from hat_sim.scenario.names import (
     Count,
     DeviceName,
@@ -381,12 +382,6 @@ def _form_of_sources(value: Any) -> str:
     return "<list>" if isinstance(value, list | tuple) else "<distribution>"
 
 
-def _no_faults(faults: tuple[Any, ...]) -> tuple[Any, ...]:
-    if faults:
-        raise refuse("faults are not simulated yet", "only [] is accepted")
-    return faults
-
-
 def _names_differ(sources: tuple[SourceDevice, ...]) -> tuple[SourceDevice, ...]:
     names = [source.name for source in sources if source.name is not None]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -427,8 +422,17 @@ class Scenario(Section):
         default=Training(), title="Training", description="How the sources were trained."
     )
     transfer: Transfer = Field(default=Transfer(), title="Transfer", description="How models travel.")
-    faults: Annotated[tuple[Any, ...], AfterValidator(_no_faults)] = Field(
-        default=(), title="Faults", description="Not simulated yet: only [] is accepted."
+    faults: tuple[Fault, ...] = Field(
+        default=(), title="Faults", description="What goes wrong, with whom, and when."
+    )
+    availability: Availability | None = Field(
+        default=None, title="Availability", description="When sources can be reached; by default always."
+    )
+    protocol: ProtocolOptions | None = Field(
+        default=None,
+        title="Protocol",
+        description="Deadline, retries, quorum. Without faults and availability a target by default waits "
+        "for every answer; with any, {} is the default.",
     )
     rounds: Rounds | None = Field(
         default=None, title="Rounds", description="Domains that join one round after another."
@@ -439,6 +443,13 @@ class Scenario(Section):
         """The scenario's own device of that name, else the catalogue's."""
         own = self.devices.get(name)
         return device_profiles()[name] if own is None else own.profile(name)
+
+    @property
+    def patience(self) -> ProtocolOptions | None:
+        """What a target does about silence; None where it waits for every answer."""
+        if self.protocol is None and (self.faults or self.availability is not None):
+            return ProtocolOptions()
+        return self.protocol
 
     def link_profile(self, name: str) -> LinkProfile:
         """The scenario's own link of that name, else the catalogue's."""

@@ -21,6 +21,7 @@ from hat_sim.simulation.record import RunRecord, TargetResult, joules_of_each
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of, rounded_floats
 from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder
 from hat_sim.simulation.timeline import trace_events
+from hat_sim.simulation.toll import toll_of
 
 _PACKAGES = ("torch", "ray", "numpy", "msgpack", "pydantic", "pyarrow")
 
@@ -69,7 +70,7 @@ def finish(
     battery_j = plan.scenario.target.battery
     outcomes = [_outcome(fleet, record, ledger, battery_j) for fleet in record.fleets]
     notes = [*plan.notes, *_notes(plan, record)]
-    result = result_of(identity_of(plan), outcomes, record.worlds, notes)
+    result = result_of(identity_of(plan), outcomes, record.worlds, notes, _faults(plan, record))
     frames = ((row.target, row.kind, row.sender, row.receiver, row.outcome) for row in ledger)
     found = findings(evidence_of(result["targets"], fleet, curves, frames))
     result["diagnosis"] = rounded_floats([it.as_json() for it in found])
@@ -100,6 +101,15 @@ def _outcome(
         not_eligible=not_eligible(fleet, ledger),
         battery_j=battery_j,
     )
+
+
+def _faults(plan: Plan, record: RunRecord) -> dict[str, Any] | None:
+    """What faults did, where the scenario allows for any."""
+    if plan.scenario.patience is None:
+        return None
+    replaced = {name: it.replaced for name, it in record.targets.items()}
+    selected = {name: len(it.selected) for name, it in record.targets.items()}
+    return toll_of(record.worlds, replaced, selected, len(plan.scenario.faults))
 
 
 def _notes(plan: Plan, record: RunRecord) -> Iterator[str]:

@@ -34,6 +34,11 @@ class EnergyMeter:
             joules = 8 * (sent * one.link.energy_sent + received * one.link.energy_received)
             self._spent.append(Spent(one.name, "radio", phase, now_ns, now_ns, joules))
 
+    def sent_in_vain(self, sender: Device, size: int, phase: str, now_ns: int) -> None:
+        """Bytes that nobody hears."""
+        joules = 8 * size * sender.link.energy_sent
+        self._spent.append(Spent(sender.name, "radio", phase, now_ns, now_ns, joules))
+
     def spent(
         self, devices: Iterable[Device], busy: Sequence[Busy], ends_ns: Mapping[str, int], last_ns: int
     ) -> list[Spent]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum
 from typing import Any, Literal
 
@@ -43,6 +43,20 @@ class Spent:
 
 
 @dataclass(frozen=True)
+class Incident:
+    """A fault as it befell some devices; `entry` is its place in the scenario, None for availability.
+
+    `until_ns` is when it was to end, None for never or where it was over at once.
+    """
+
+    entry: int | None
+    kind: str
+    devices: tuple[str, ...]
+    at_ns: int
+    until_ns: int | None
+
+
+@dataclass(frozen=True)
 class TargetTimes:
     """When the target had its model, and how much of that each phase took."""
 
@@ -64,6 +78,7 @@ class WorldRecord:
     spent: Sequence[Spent]
     devices: tuple[str, ...] = ()
     idle_counted: tuple[str, ...] = ()
+    incidents: Sequence[Incident] = ()
 
     @property
     def compute_j(self) -> dict[str, float]:
@@ -105,7 +120,8 @@ class TargetResult:
     takes for a class, by the class's index. `accuracy_fused` is that of the last fusion on the unlabelled
     samples, whose labels only the observer knows, and `accuracy_fused_equally` the same with equal weights.
     `architecture` is that of the model, None where it is no classifier of the catalogue's, and `sensors` are
-    those that it reads, None where all devices carry the same.
+    those that it reads, None where all devices carry the same. `replaced` holds the chosen sources whose
+    models could not be had, with those that took their places, if any.
     """
 
     accuracy: float
@@ -123,6 +139,7 @@ class TargetResult:
     architecture: str | None
     weights: bytes
     program: bytes
+    replaced: Mapping[str, str | None] = field(default_factory=dict)
     sensors: tuple[str, ...] | None = None
 
 

@@ -61,10 +61,12 @@ def result_of(
     outcomes: Sequence[TargetOutcome],
     worlds: Sequence[WorldRecord],
     notes: Sequence[str] = (),
+    faults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The content of `result.json`, its keys in the contract's order, floats rounded to 9 digits.
 
-    `notes` are what a user should know of the run before trusting any figure. Rounds follow one another, so
+    `notes` are what a user should know of the run before trusting any figure, `faults` what went wrong in it,
+    if anything might. Rounds follow one another, so
     the time of the run is that of the slowest target of each round, added up.
     """
     rows = [row for world in worlds for row in world.ledger]
@@ -104,7 +106,7 @@ def result_of(
             },
         },
         "energy_j": _energy(worlds),
-        "faults": {},
+        "faults": dict(faults or {}),
         "notes": list(notes),
     }
     if None not in rounds:

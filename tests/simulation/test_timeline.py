@@ -43,6 +43,8 @@ def test_every_event_has_what_the_format_wants(world: WorldRecord) -> None:
                 )
             case "b" | "e":
                 assert event["ts"] >= 0 and event["cat"] and event["id"]
+            case "i":
+                assert event["ts"] >= 0 and event["s"] == "t"
             case other:
                 pytest.fail(f"an event of kind {other}")
 
@@ -95,4 +97,20 @@ def test_work_is_shown_where_and_when_it_was_done(world: WorldRecord) -> None:
     shown = [(e["name"], e["cat"], round(e["ts"] * 1000), round(e["dur"] * 1000), e["args"]) for e in slices]
     assert shown == [
         (it.label, it.phase, it.start_ns, it.end_ns - it.start_ns, {"flop": it.flop}) for it in world.busy
+    ]
+
+
+def test_a_fault_is_an_instant_of_its_device_and_its_end_another(toy: Callable[..., Any], toys: Any) -> None:
+    """A fault that outlasts the world has no end in it."""
+    hits = toys.misfortune(
+        ("a", {"kind": "straggler", "at": "1 ms", "duration": "2 ms", "factor": 2.0}),
+        ("b", {"kind": "down", "at": "1 ms", "duration": "1 h"}),
+    )
+    target = toys.Script(toys.ask("a", "b", deadline_ms=20))
+    record, _, _ = toy({"t": target}, {"a": toys.answering(), "b": toys.answering()}, misfortune=hits)
+    found = [event for event in events(record) if event["ph"] == "i"]
+    assert [(event["name"], event["ts"]) for event in found] == [
+        ("straggler", 1000),
+        ("straggler is over", 3000),
+        ("down", 1000),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +16,15 @@ from hat_sim.learning.source_model import SourceModel, class_indices, fill, shap
 from hat_sim.learning.statistics import domain_statistics, in_place, statistics_count, statistics_flop
 from hat_sim.learning.training import posteriors
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import Reads, blank_model, fetch_heads, fetch_models, join_reading
+from hat_sim.methods.exchange import (
+    Fetched,
+    Reads,
+    blank_model,
+    fetch_chosen,
+    fetch_heads,
+    fetch_models,
+    join_reading,
+)
 from hat_sim.methods.hat import coarse, fine
 from hat_sim.methods.hat.joint import JointTraining
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, SelectionOptions
@@ -44,6 +53,7 @@ def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
         shortlisted=selection.shortlist,
         scores=selection.scores,
         similarities=selection.similarities,
+        replaced=selection.replaced,
     )
 
 
@@ -51,13 +61,15 @@ def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
 class Selection:
     """Who passed coarse selection, the scores of fine selection, and the models that were fetched.
 
-    `similarities` are those of both, by coarse measure and by fine space.
+    `similarities` are those of both, by coarse measure and by fine space. `replaced` holds the sources whose
+    models could not be had, with those that took their places.
     """
 
     shortlist: tuple[str, ...]
     similarities: dict[str, dict[str, float]]
     scores: dict[str, float]
     models: tuple[SourceModel, ...]
+    replaced: dict[str, str | None]
 
 
 def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
@@ -77,15 +89,15 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
             candidates, whole = yield from candidates_in_logit_space(task, shortlist)
     finely = fine.similarities(candidates, own)
     ranking = fine.scores(finely, candidates)
-    chosen = fine.best(ranking, candidates, own, options)
+    choose = partial(fine.best, ranking, candidates, own, options)
     if options.fine_space == "reference":
-        models = yield from fetch_models(task, chosen)
+        fetched = yield from fetch_chosen(choose, partial(fetch_models, task))
     elif options.fine_space == "encoder":
-        models = yield from fetch_heads(task, chosen, encoders)
+        fetched = yield from fetch_chosen(choose, partial(fetch_heads, task, encoders=encoders))
     else:
-        models = tuple(whole[name] for name in chosen)
+        fetched = Fetched(tuple(whole[name] for name in choose()), {})
     similarities: dict[str, dict[str, float]] = {options.similarity: coarsely, options.fine_space: finely}
-    return Selection(shortlist, similarities, ranking, models)
+    return Selection(shortlist, similarities, ranking, fetched.models, fetched.replaced)
 
 
 def select_coarsely(

@@ -20,6 +20,7 @@ from hat_sim.simulation.battery import batteries_told
 from hat_sim.simulation.diagnosis import sentences
 from hat_sim.simulation.eligibility import told
 from hat_sim.simulation.result import total_joules
+from hat_sim.simulation.toll import sentences as faults_in_words
 
 MOST_PANELS = 40
 MOST_SOURCES = 2000
@@ -32,6 +33,7 @@ def run_page(run: RunRecord) -> Page:
     detailed = run.targets[:MOST_PANELS]
     remarks = [
         *result["notes"],
+        *(f"Faults: {it}" for it in faults_in_words(result["faults"])),
         *told(result["targets"]),
         *sorted({note for it in result["targets"] for note in it["notes"]}),
         *(f"Battery: {sentence}" for sentence in batteries_told(result["targets"])),
