@@ -32,7 +32,7 @@ from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
 from hat_sim.sensors import channels_of
 from hat_sim.simulation.record import RunRecord, SourceWorth, TargetResult
-from nodes.assignments import DeviceRecord, Joining, Lesson, Part, Trained
+from nodes.assignments import AnsweringRecord, Damaged, DeviceRecord, Joining, Lesson, Part, Trained
 from nodes.casting import Hosts, check_actors, host_count
 from nodes.staging import Stage, Watch
 from nodes.world import Report
@@ -149,8 +149,11 @@ class _HostActor:
             self._records.pop(number, None)
 
     @_tells
-    def answer(self, requests: Sequence[tuple[int, Parcel]]) -> list[Answer]:
-        asked = [(self._record(number), _fetch(parcel)) for number, parcel in requests]
+    def answer(self, requests: Sequence[tuple[int, Parcel, bool]]) -> list[Answer]:
+        asked: list[tuple[AnsweringRecord, bytes]] = []
+        for number, parcel, is_damaged in requests:
+            record = self._record(number)
+            asked.append((Damaged(record) if is_damaged else record, _frame(parcel)))
         return [replace(answer, parcel=_store(answer.parcel)) for answer in self._host.answer(asked)]
 
     @_tells
@@ -210,13 +213,13 @@ class _TargetActor:
         method = find_method(part.method, part.home)
         protocol, options = method.load(), method.options.model_validate(part.options)
         origin = origin_of(protocol, dataset.digest, joining, part.method, options)
-        self._target = Target(protocol(task, options), origin, self._outcomes)
+        self._target = Target(protocol(task, options), origin, self._outcomes, part.patience)
         return self._sent(self._target.start())
 
     @_tells
     def advance(self, parcels: Mapping[str, Parcel]) -> Step:
         _one_thread()
-        frames = {name: _fetch(parcel) for name, parcel in parcels.items()}
+        frames = {name: parcel.received(_fetch) for name, parcel in parcels.items()}
         return self._sent(self._target.advance(frames, self._show))
 
     def doing(self) -> str:
@@ -289,7 +292,7 @@ class _Host:
     def forget(self, numbers: Sequence[int]) -> _Result[None]:
         return self._result(self._actor.forget.remote(list(numbers)))
 
-    def answer(self, requests: Sequence[tuple[int, Parcel]]) -> _Result[list[Answer]]:
+    def answer(self, requests: Sequence[tuple[int, Parcel, bool]]) -> _Result[list[Answer]]:
         return self._result(self._actor.answer.remote(requests))
 
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> _Result[list[int]]:
@@ -444,12 +447,20 @@ def _one_thread() -> None:
 
 
 def _store(parcel: Parcel) -> Parcel:
-    """The parcel with a reference in place of a large frame."""
-    return parcel if parcel.length < LARGE else replace(parcel, content=ray.put(parcel.content))
+    """The parcel with a reference in place of each large frame."""
+    more = tuple(map(_store, parcel.more))
+    content = parcel.content if parcel.length < LARGE else ray.put(parcel.content)
+    return replace(parcel, content=content, more=more)
 
 
-def _fetch(parcel: Parcel) -> bytes:
+def _fetch(content: Any) -> bytes:
     """The frame itself."""
-    content = parcel.content
     frame: bytes = ray.get(content) if isinstance(content, ray.ObjectRef) else content
+    return frame
+
+
+def _frame(parcel: Parcel) -> bytes:
+    """What a source reads of a request, which is one frame."""
+    frame = parcel.received(_fetch)
+    assert isinstance(frame, bytes)
     return frame

@@ -167,6 +167,8 @@ _TIMES = {
     "us": Fraction(10**3),
     "ns": Fraction(1),
 }
+TIME_UNITS: Mapping[str, int] = {unit: int(size) for unit, size in _TIMES.items()}
+"""Nanoseconds in each unit of time."""
 _SIZES = {
     "TiB": Fraction(2**40),
     "TB": Fraction(10**12),
@@ -183,10 +185,16 @@ _LARGEST = Fraction(2**62)
 
 BIT_RATE = Dimension("bit rate", "6.3 Mbit/s", _prefixed("bit/s", "GMk_"))
 SPEED = Dimension("compute speed", "15 GFLOP/s", _prefixed("FLOP/s", "PTGMk_"))
+SAMPLE_TIME = Dimension("time per sample", "1.4 ms/sample", _prefixed("s/sample", "_mun"))
+SAMPLE_WORK = Dimension("work per sample", "60 MFLOP/sample", _prefixed("FLOP/sample", "TGMk_"))
 POWER = Dimension("power", "7.2 W", _prefixed("W", "k_m"))
+ENERGY = Dimension("energy", "50 J", {**_prefixed("J", "Mk_"), "Wh": Fraction(3600), **_prefixed("J", "m")})
+"""Nothing is written in Wh, of which few energies are a decimal fraction: it comes after J."""
+FLOP_ENERGY = Dimension("energy per operation", "0.5 nJ/FLOP", _prefixed("J/FLOP", "_munp"))
 BIT_ENERGY = Dimension("energy per bit", "0.4 uJ/bit", _prefixed("J/bit", "_munp"), zero=True)
 DURATION = Dimension("duration", "50 ms", _TIMES, whole=True, below=_LONGEST)
 LATENCY = Dimension("latency", "50 ms", _TIMES, whole=True, zero=True, below=_LONGEST)
+INSTANT = Dimension("time", "2 s", _TIMES, whole=True, zero=True, below=_LONGEST)
 SIZE = Dimension("size", "512 MiB", _SIZES, whole=True, below=_LARGEST)
 SHARE = Dimension("share", "0.2 %", {"%": Fraction(1, 100)}, zero=True, below=Fraction(1))
 
@@ -194,6 +202,14 @@ BitRate = Annotated[float, BIT_RATE]
 """Bit/s."""
 Speed = Annotated[float, SPEED]
 """FLOP/s."""
+SampleTime = Annotated[float, SAMPLE_TIME]
+"""Seconds for each sample."""
+SampleWork = Annotated[float, SAMPLE_WORK]
+"""FLOP for each sample."""
+Energy = Annotated[float, ENERGY]
+"""Joules."""
+FlopEnergy = Annotated[float, FLOP_ENERGY]
+"""Joules per FLOP."""
 Power = Annotated[float, POWER]
 """Watts."""
 BitEnergy = Annotated[float, BIT_ENERGY]
@@ -202,6 +218,8 @@ Duration = Annotated[int, DURATION]
 """Nanoseconds, more than zero."""
 Latency = Annotated[int, LATENCY]
 """Nanoseconds; may be zero."""
+Instant = Annotated[int, INSTANT]
+"""Nanoseconds since a beginning; may be zero."""
 Size = Annotated[int, SIZE]
 """Bytes."""
 Share = Annotated[float, SHARE]

@@ -14,6 +14,7 @@ from hat_sim.data.domain import Dataset
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
 from hat_sim.protocol.messages import Precision
+from hat_sim.scenario.faults import ProtocolOptions
 from hat_sim.sensors import Sensors
 
 
@@ -56,6 +57,17 @@ class Expanded:
 
 
 DeviceRecord = Lesson | Expanded
+"""What a source knows is a function of this."""
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A source whose model is damaged, and which does not know."""
+
+    record: DeviceRecord
+
+
+AnsweringRecord = DeviceRecord | Damaged
 """All that a source's answers are a function of, but for the requests."""
 
 
@@ -93,7 +105,7 @@ class Part:
 
     `options` are the method's as the scenario has them, and `home` is the folder beside which a method of
     one's own is found. What the target computes is kept in the folder `outcomes`, where one is named, and not
-    computed twice.
+    computed twice. `patience` says what it does about silence, None that it waits.
     """
 
     dataset: Dataset
@@ -102,3 +114,4 @@ class Part:
     options: Mapping[str, Any]
     home: Path
     outcomes: Path | None
+    patience: ProtocolOptions | None = None

@@ -16,7 +16,7 @@ from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer
 from hat_sim.seeding import derive_seed
 from hat_sim.sensors import names_of
-from nodes.assignments import DeviceRecord, Lesson, Trained
+from nodes.assignments import AnsweringRecord, Damaged, DeviceRecord, Lesson, Trained
 from nodes.expanded import knowledge_of
 from nodes.source import Knowledge, Source
 
@@ -53,10 +53,10 @@ class Host:
         self._load = load
         self._trained = trained
         self._known: OrderedDict[DeviceRecord, Knowledge] = OrderedDict()
-        self._answers: OrderedDict[tuple[DeviceRecord, bytes], Answer] = OrderedDict()
+        self._answers: OrderedDict[tuple[AnsweringRecord, bytes], Answer] = OrderedDict()
         self._answer_bytes = 0
 
-    def answer(self, requests: Sequence[tuple[DeviceRecord, bytes]]) -> list[Answer]:
+    def answer(self, requests: Sequence[tuple[AnsweringRecord, bytes]]) -> list[Answer]:
         """The answers to requests, each a source's record and a frame, in their order."""
         return [self._answer(record, frame) for record, frame in requests]
 
@@ -93,14 +93,23 @@ class Host:
             names_of(lesson.sensors),
         )
 
-    def _answer(self, record: DeviceRecord, frame: bytes) -> Answer:
+    def _answer(self, record: AnsweringRecord, frame: bytes) -> Answer:
         asked = (record, frame)
         if asked in self._answers:
             self._answers.move_to_end(asked)
             return self._answers[asked]
-        answer = self._answers[asked] = Source(self.knowledge(record)).answer(frame)
-        self._answer_bytes += len(frame) + answer.parcel.length
+        answer = self._answers[asked] = self._source(record).answer(frame)
+        self._answer_bytes += len(frame) + _size(answer)
         while self._answer_bytes > MOST_ANSWER_BYTES:
             (_, frame), oldest = self._answers.popitem(last=False)
-            self._answer_bytes -= len(frame) + oldest.parcel.length
+            self._answer_bytes -= len(frame) + _size(oldest)
         return answer
+
+    def _source(self, record: AnsweringRecord) -> Source:
+        if isinstance(record, Damaged):
+            return Source(self.knowledge(record.record), damaged=True)
+        return Source(self.knowledge(record))
+
+
+def _size(answer: Answer) -> int:
+    return sum(it.length for it in answer.parcel.frames)

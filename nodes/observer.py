@@ -50,6 +50,7 @@ def observe(fitted: Fitted, examination: Examination) -> TargetResult:
         sensors=_sensors_read(fitted, examination),
         weights=exported.weights,
         program=exported.program,
+        replaced=fitted.replaced,
     )
 
 

@@ -7,13 +7,15 @@ source can be asked twice, anywhere, and rebuilt at any moment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hat_sim.errors import InternalError
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
 from hat_sim.learning.reference import reference_features, standardise_features
@@ -21,11 +23,13 @@ from hat_sim.learning.source_model import packed
 from hat_sim.learning.statistics import domain_statistics, statistics_flop
 from hat_sim.learning.training import logits_of, posteriors
 from hat_sim.learning.work import reference_flop
-from hat_sim.protocol.codec import REQUEST_LIMIT, decode, encode
+from hat_sim.protocol.codec import REQUEST_LIMIT, decode, encode, kind_of
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import (
     CentroidRequest,
     Centroids,
+    Chunk,
+    ChunkRequest,
     DomainSummary,
     EncoderRequest,
     EncoderTransfer,
@@ -43,6 +47,7 @@ from hat_sim.protocol.messages import (
 )
 from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.protocol.weights import unpack
+from hat_sim.protocol.work import Work
 from hat_sim.quantities import listed
 from hat_sim.sensors import shape_taken
 
@@ -77,41 +82,66 @@ class Knowledge:
 
 
 class Source:
-    """One source device."""
+    """One source device; whatever a `damaged` one says of its model is NaN, and it does not know."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    def __init__(self, knowledge: Knowledge, damaged: bool = False) -> None:
         self._knowledge = knowledge
+        self._damaged = damaged
 
     def answer(self, frame: bytes) -> Answer:
         """The answer to a request; what cannot be read or served is answered by an `ErrorReply`."""
         try:
-            message, flop = self._serve(decode(frame, limit=REQUEST_LIMIT))
-            reply = encode(message)
+            request = decode(frame, limit=REQUEST_LIMIT)
+            if isinstance(request, ChunkRequest):
+                return self._in_chunks(request)
+            message, work = self._serve(request)
+            reply = encode(ruined(message, request), finite=False) if self._damaged else encode(message)
         except ProtocolError as error:
             refusal = encode(ErrorReply.of(error.fault, error.detail))
             return Answer(Parcel.of(refusal), refused=error.fault)
-        return Answer(Parcel.of(reply), flop)
+        return Answer(Parcel.of(reply), work.flop, models=work.models)
 
     def model_bytes(self, precision: Precision) -> int:
         """Length of the frame in which the whole model would travel."""
         return len(encode(self._model(ModelRequest(part="model", precision=precision))))
 
-    def _serve(self, request: Message) -> tuple[Message, int]:
+    def _in_chunks(self, request: ChunkRequest) -> Answer:
+        """The chunks that are wanted of the answer to another request; a refusal comes whole."""
+        kind = kind_of(request.request)
+        if kind == ChunkRequest.kind:
+            raise ProtocolError(Fault.UNEXPECTED, "chunks of chunks")
+        answer = self.answer(request.request)
+        if answer.refused is not None:
+            return answer
+        whole: bytes = answer.parcel.content
+        count = -(-len(whole) // request.size)
+        wanted = [index for index in range(count) if index in request.wanted or not request.wanted]
+        if not wanted:
+            raise ProtocolError(Fault.FIELD, f"none of the {count} chunks is wanted")
+        chunks = [
+            Chunk(index=index, count=count, content=whole[index * request.size :][: request.size])
+            for index in wanted
+        ]
+        parcels = [Parcel.of(encode(chunk), answer.parcel.kind) for chunk in chunks]
+        return replace(answer, parcel=Parcel.together(parcels))
+
+    def _serve(self, request: Message) -> tuple[Message, Work]:
+        """The answer and its work, of which joining and handing over a model have none."""
         match request:
             case Join():
-                return self._welcome(request), 0
+                return self._welcome(request), Work(0)
             case SummaryRequest():
-                return self._summary()
+                return _worked(self._summary())
             case CentroidRequest():
-                return self._centroids(request)
+                return _worked(self._centroids(request))
             case PosteriorRequest():
-                return self._posteriors(request)
+                return _worked(self._posteriors(request))
             case EncoderRequest():
-                return self._encoder(request)
+                return _worked(self._encoder(request))
             case ModelRequest():
-                return self._model(request), 0
+                return self._model(request), Work(0)
             case PredictRequest():
-                return self._predictions(request)
+                return _worked(self._predictions(request))
             case _:
                 raise ProtocolError(Fault.UNEXPECTED, f"a source is not asked {request.kind!r}")
 
@@ -161,7 +191,7 @@ class Source:
         )
         return message, flop
 
-    def _posteriors(self, request: PosteriorRequest) -> tuple[Centroids, int]:
+    def _posteriors(self, request: PosteriorRequest) -> tuple[Centroids, Work]:
         """Centroids of what the model says of the samples that have labels."""
         knowledge = self._knowledge
         shared = self._shared(request.classes)
@@ -172,9 +202,9 @@ class Source:
             centroids=centroids.astype(np.float16),
             accuracy=knowledge.accuracy,
         )
-        return message, len(labelled) * knowledge.model.description.forward_flop
+        return message, len(labelled) * knowledge.model.description.forward
 
-    def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, int]:
+    def _encoder(self, request: EncoderRequest) -> tuple[EncoderTransfer, Work]:
         """The encoder, and centroids in its own space."""
         knowledge = self._knowledge
         model = knowledge.model
@@ -191,7 +221,7 @@ class Source:
             accuracy=knowledge.accuracy,
             sensors=knowledge.sensors,
         )
-        return message, len(knowledge.x) * model.description.encode_flop()
+        return message, len(knowledge.x) * model.description.encoding()
 
     def _model(self, request: ModelRequest) -> ModelTransfer:
         knowledge = self._knowledge
@@ -205,7 +235,7 @@ class Source:
             sensors=knowledge.sensors,
         )
 
-    def _predictions(self, request: PredictRequest) -> tuple[Predictions, int]:
+    def _predictions(self, request: PredictRequest) -> tuple[Predictions, Work]:
         """What the model says of samples that it is sent, of the classes that both sides know."""
         knowledge = self._knowledge
         of = knowledge.model.description
@@ -218,7 +248,7 @@ class Source:
             classes=knowledge.names(shared),
             logits=logits.clamp(-MOST_LOGIT, MOST_LOGIT).numpy().astype(np.float16),
         )
-        return message, len(samples) * of.forward_flop
+        return message, len(samples) * of.forward
 
     def _shared(self, classes: Sequence[str]) -> tuple[int, ...]:
         """Indices of the classes that the task and this source share; ProtocolError if there is none."""
@@ -227,3 +257,29 @@ class Source:
         if not shared:
             raise ProtocolError(Fault.NOT_ELIGIBLE, "the task shares no class with this source")
         return shared
+
+
+def _worked(answer: tuple[Message, Work | int]) -> tuple[Message, Work]:
+    """An answer that cannot come of nothing; InternalError where it declares no work."""
+    message, work = answer[0], Work.of(answer[1])
+    if work.flop <= 0:
+        raise InternalError(f"the {message.kind} declares no work")
+    return message, work
+
+
+def ruined(message: Message, request: Message) -> Message:
+    """What a source answers whose model is damaged: of all that comes of the model, every number is NaN."""
+    match message:
+        case Centroids() if isinstance(request, PosteriorRequest):
+            return message.model_copy(update={"centroids": _nan(message.centroids)})
+        case ModelTransfer() | EncoderTransfer():
+            return message.model_copy(update={"weights": tuple(map(_nan, message.weights))})
+        case Predictions():
+            return message.model_copy(update={"logits": _nan(message.logits)})
+        case _:
+            return message
+
+
+def _nan(array: NDArray[Any]) -> NDArray[Any]:
+    """Quantised weights stay, their scales do not."""
+    return np.full_like(array, np.nan) if array.dtype.kind == "f" else array

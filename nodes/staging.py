@@ -22,6 +22,7 @@ from hat_sim.errors import LostProcessError
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.scenario.fleet import Fleet
+from hat_sim.scenario.hits import misfortune_of
 from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
 from nodes.assignments import DeviceRecord, Lesson, Part
 from nodes.casting import as_joined, expanded_of, joining_of, key_of, left_of, lessons_of
@@ -159,6 +160,7 @@ class Stage:
             parts={name: self._part(plan, fleet) for name, fleet in named.items()},
             seed=plan.scenario.seed,
             max_in_flight=plan.scenario.transfer.max_in_flight,
+            misfortune=misfortune_of(plan.scenario, list(own), list(named)),
             report=self._watch.report,
             trains=lambda name: self._findings.begin(_subject(plan, named[name], sources)),
         )
@@ -169,8 +171,16 @@ class Stage:
 
     def _part(self, plan: Plan, fleet: Fleet) -> Part:
         joining = joining_of(plan, fleet)
-        method = plan.scenario.method
-        return Part(plan.dataset, joining, method.name, dict(method.options), Path.cwd(), self._outcomes)
+        method, home = plan.scenario.method, Path.cwd()
+        return Part(
+            plan.dataset,
+            joining,
+            method.name,
+            dict(method.options),
+            home,
+            self._outcomes,
+            plan.scenario.patience,
+        )
 
     async def _train(self, lessons: Sequence[Lesson], dataset: Dataset) -> int:
         """Each lesson once, the longest first, by the next host that is free; how many were new."""

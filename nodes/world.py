@@ -11,6 +11,7 @@ from typing import Any
 
 from hat_sim.protocol.steps import Answer, ComputeStep, Parcel
 from hat_sim.scenario.fleet import Device
+from hat_sim.scenario.hits import Misfortune
 from hat_sim.simulation.conductor import Conductor
 from hat_sim.simulation.record import TargetResult, WorldRecord
 from hat_sim.simulation.transport import Ticket
@@ -27,7 +28,8 @@ POLL_S = 0.25
 class World:
     """What a world consists of: its devices, where its sources are, and the parts of its targets, by name.
 
-    `seed` and `max_in_flight` are the conductor's. `trains` is told when a target begins to train.
+    `seed`, `max_in_flight` and `misfortune` are the conductor's. `trains` is told when a target begins to
+    train.
     """
 
     devices: Sequence[Device]
@@ -35,18 +37,21 @@ class World:
     parts: Mapping[str, Part]
     seed: int
     max_in_flight: int | None
+    misfortune: Misfortune
     report: Report
     trains: Callable[[str], None]
 
     async def conduct(self, seats: Mapping[str, Seat]) -> tuple[WorldRecord, dict[str, TargetResult]]:
         """What happened, and what became of each target, which sits in one of `seats`."""
+        transport = _Transport(self, seats)
         conductor = Conductor(
             self.devices,
             list(self.parts),
-            _Transport(self, seats),
+            transport,
             self.report,
             seed=self.seed,
             max_in_flight=self.max_in_flight,
+            misfortune=self.misfortune,
         )
         watching = asyncio.create_task(self._watch(seats))
         try:
@@ -101,13 +106,12 @@ class _Transport:
 
     def ask(self, requests: Sequence[tuple[str, Parcel]]) -> Ticket:
         """One call to each host that carries any of the devices."""
+        sources, damaged = self._world.sources, self._world.misfortune.damaged
         batches: defaultdict[HostProcess, list[int]] = defaultdict(list)
         for position, (device, _) in enumerate(requests):
-            batches[self._world.sources[device].host].append(position)
-        calls = [
-            host.answer([(self._world.sources[requests[p][0]].number, requests[p][1]) for p in positions])
-            for host, positions in batches.items()
-        ]
+            batches[sources[device].host].append(position)
+        asked = [(sources[name].number, parcel, name in damaged) for name, parcel in requests]
+        calls = [host.answer([asked[p] for p in positions]) for host, positions in batches.items()]
 
         async def in_order() -> list[Answer]:
             at = {

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from hat_sim.preflight import Plan
     from hat_sim.protocol.messages import Precision
     from hat_sim.protocol.steps import Answer, ComputeStep, Parcel, Step
+    from hat_sim.scenario.faults import ProtocolOptions
     from hat_sim.scenario.fleet import Device, Fleet
+    from hat_sim.scenario.hits import Misfortune
     from hat_sim.sensors import Sensors
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import RunRecord, WorldRecord
@@ -52,7 +54,7 @@ class LocalTransport:
         return lambda: self._step(self._targets[target].start())
 
     def advance(self, target: str, parcels: Mapping[str, Parcel]) -> Ticket:
-        frames = {name: parcel.content for name, parcel in parcels.items()}
+        frames = {name: parcel.received() for name, parcel in parcels.items()}
         return lambda: self._step(self._targets[target].advance(frames, lambda doing: None))
 
     def compute(self, target: str, work: ComputeStep) -> Ticket:
@@ -60,8 +62,8 @@ class LocalTransport:
 
     def ask(self, requests: Sequence[tuple[str, Parcel]]) -> Ticket:
         def answers() -> list[Answer]:
-            made = [self._sources[device](parcel.content) for device, parcel in requests]
-            self.frames += [answer.parcel.content for answer in made]
+            made = [self._sources[device](parcel.received()) for device, parcel in requests]
+            self.frames += [frame.content for answer in made for frame in answer.parcel.frames]
             return made
 
         return answers
@@ -168,7 +170,7 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
     from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
     from hat_sim.methods.registry import METHODS
     from hat_sim.simulation.conductor import Conductor
-    from nodes.assignments import Joining, Lesson, Trained
+    from nodes.assignments import Damaged, Joining, Lesson, Trained
     from nodes.host import Host, train
     from nodes.joining import task_and_examination
     from nodes.target import Target
@@ -189,9 +191,12 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
         transport: type[LocalTransport] = LocalTransport,
         tampered: Callable[[str, Answer], Answer] = lambda device, answer: answer,
         exchanged: Callable[[Task], Task] = lambda task: task,
+        misfortune: Misfortune | None = None,
+        patience: ProtocolOptions | None = None,
         **options: Any,
     ) -> LocalWorld:
         """`tampered` may change an answer on its way and `exchanged` what a target knows."""
+        damaged = () if misfortune is None else misfortune.damaged
         classes = tuple(dataset.classes)
 
         def lesson(device: Device) -> Lesson:
@@ -214,7 +219,10 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
         host = Host(lambda it: dataset.load(it.domain), partial(trained, dataset))
 
         def answer(device: str, frame: bytes) -> Answer:
-            return tampered(device, host.answer([(lessons[device], frame)])[0])
+            record = lessons[device]
+            return tampered(
+                device, host.answer([(Damaged(record) if device in damaged else record, frame)])[0]
+            )
 
         chosen = METHODS[method]
         settings = chosen.options.model_validate(options)
@@ -223,10 +231,10 @@ def run_world() -> Iterator[Callable[..., LocalWorld]]:
             name = fleet.target.name
             task, examinations[name] = task_and_examination(joining(fleet), dataset.load(fleet.target.domain))
             tasks[name] = exchanged(task)
-            targets[name] = Target(chosen.load()(tasks[name], settings))
+            targets[name] = Target(chosen.load()(tasks[name], settings), options=patience)
         nodes = transport({name: partial(answer, name) for name in sources}, targets)
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
-        record = drive(Conductor(devices, list(targets), nodes))
+        record = drive(Conductor(devices, list(targets), nodes, misfortune=misfortune))
         fitted = {name: target.fitted for name, target in targets.items()}
         size = sum(host.model_bytes(lessons[name], precision) for name in sources)
         return LocalWorld(record, fitted, tasks, examinations, nodes.frames, size)
@@ -276,9 +284,10 @@ def cluster(session_cache: Path) -> Iterator[None]:
 
 def run_alone(plan: Plan) -> RunRecord:
     """The engine's `run_plan` in this process, one thing after the other; no cache, no Ray."""
+    from hat_sim.scenario.hits import misfortune_of
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import Hindsight, RunRecord
-    from nodes.assignments import DeviceRecord, Expanded, Joining, Lesson
+    from nodes.assignments import Damaged, DeviceRecord, Expanded, Joining, Lesson
     from nodes.host import Host, train
     from nodes.joining import task_and_examination
     from nodes.observer import accuracy_alone, observe, worth_of
@@ -332,8 +341,9 @@ def run_alone(plan: Plan) -> RunRecord:
 
     host = Host(lambda record: dataset.load(record.domain), trained)
 
-    def answer(device: Device, frame: bytes) -> Answer:
-        return host.answer([(record_of(device), frame)])[0]
+    def answer(device: Device, damaged: bool, frame: bytes) -> Answer:
+        record = record_of(device)
+        return host.answer([(Damaged(record) if damaged else record, frame)])[0]
 
     for fleets in worlds_of(plan.fleets):
         joined += fleets
@@ -354,7 +364,8 @@ def run_alone(plan: Plan) -> RunRecord:
                 sensors=sensors(target),
             )
             tasks[target.name] = task_and_examination(joining, dataset.load(target.domain))
-            targets[target.name] = Target(plan.method.load()(tasks[target.name][0], plan.options))
+            protocol = plan.method.load()(tasks[target.name][0], plan.options)
+            targets[target.name] = Target(protocol, options=scenario.patience)
             precision = scenario.transfer.weights
             eligible = [it for it in fleet.sources if not fleet.lacking(it)]
             sizes[target.name] = sum(host.model_bytes(record_of(it), precision) for it in eligible)
@@ -364,10 +375,19 @@ def run_alone(plan: Plan) -> RunRecord:
                 accuracy_alone(task, examination),
                 {name: worth_of(it, examination) for name, it in known.items()},
             )
-        answers = {name: partial(answer, device) for name, device in sources.items()}
+        misfortune = misfortune_of(scenario, list(sources), list(targets))
+        answers = {
+            name: partial(answer, device, name in misfortune.damaged) for name, device in sources.items()
+        }
         devices = [*sources.values(), *(fleet.target for fleet in fleets)]
-        nodes, limit = LocalTransport(answers, targets), scenario.transfer.max_in_flight
-        conductor = Conductor(devices, list(targets), nodes, seed=scenario.seed, max_in_flight=limit)
+        conductor = Conductor(
+            devices,
+            list(targets),
+            LocalTransport(answers, targets),
+            seed=scenario.seed,
+            max_in_flight=scenario.transfer.max_in_flight,
+            misfortune=misfortune,
+        )
         worlds.append(drive(conductor))
         results |= {name: observe(targets[name].fitted, tasks[name][1]) for name in targets}
     fresh = trained.cache_info().currsize

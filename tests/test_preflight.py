@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hat_sim.errors import Problem, UserError
 from hat_sim.learning.architectures import describe, fitting
-from hat_sim.learning.budget import most_student_flop, source_memory, student_memory
+from hat_sim.learning.budget import busy_ns, most_student_flop, source_memory, target_memory
 from hat_sim.preflight import Plan, load_checked, prepare, source_recipe, student_recipe
 
 SCENARIO = """\
@@ -74,12 +74,14 @@ class TestAuto:
         assert architectures(planned(shape=shape)) == (largest, {largest})
 
     def test_memory_decides_to_the_byte(self, planned) -> None:
-        plan = planned()
-        needed = student_memory(describe("cnn-small", SERIES, CLASSES), plan.student_recipe)
+        plan = planned("method.top=2", sources="cnn-small")
+        small = describe("cnn-small", SERIES, CLASSES)
+        needed = target_memory(small, plan.student_recipe, [small, small])
         largest = architectures(plan)[0]
         assert largest != "cnn-small"
-        assert architectures(planned(memory=f"{needed} B"))[0] == "cnn-small"
-        [problem] = problems_of(planned, memory=f"{needed - 1} B")
+        tight = planned("method.top=2", sources="cnn-small", memory=f"{needed} B")
+        assert architectures(tight)[0] == "cnn-small"
+        [problem] = problems_of(planned, "method.top=2", sources="cnn-small", memory=f"{needed - 1} B")
         assert problem.path == "target.architecture"
         assert problem.what.startswith(
             f"no architecture fits {needed - 1} B of memory and 10 min of training"
@@ -114,7 +116,8 @@ class TestAuto:
         fits_target = [
             it
             for it in everything.values()
-            if student_memory(it, student) <= memory and most_student_flop(it, student) <= 600 * speed
+            if target_memory(it, student, [everything[name] for name in sources] * 3) <= memory
+            and most_student_flop(it, student) <= 600 * speed
         ]
         fits_source = [it for it in everything.values() if source_memory(it, source) <= memory]
         assert everything[target].parameters == max(it.parameters for it in fits_target)
@@ -149,6 +152,91 @@ class TestNamedArchitectures:
         listed = f"[{{domain: domain-1, {common}}}, {{domain: domain-3, {common}, architecture: mlp}}]"
         [problem] = problems_of(planned, f"sources={listed}")
         assert problem.path == "sources.1.architecture"
+
+
+class TestSourcesModels:
+    """A target holds models of its sources beside its own, as many as the method asks for."""
+
+    HOLDS = (
+        ("{name: target-only}", 0, 0),
+        ("{name: fedmd}", 0, 0),
+        ("{name: hat, top: 2}", 2, 0),
+        ("{name: hat, top: 2, unfrozen_blocks: 1}", 2, 2),
+        ("{name: hat, top: 1, fine_space: encoder, eta: 0.4}", 2, 0),
+        ("{name: hat-plus, top: 9}", 3, 0),
+        ("{name: random, top: 1}", 1, 0),
+        ("{name: aver}", 3, 0),
+        ("{name: ensemble}", 3, 0),
+        ("{name: stacking}", 3, 0),
+        ("{name: all-sources, unfrozen_blocks: 1}", 3, 3),
+        ("{name: decision}", 3, 3),
+        ("{name: fine-tune}", 3, 1),
+        ("{name: logme}", 3, 0),
+        ("{name: logme, then: fine-tune}", 3, 1),
+    )
+
+    @pytest.mark.parametrize(("method", "models", "trained"), HOLDS, ids=[it[0] for it in HOLDS])
+    def test_what_a_method_holds_is_held_against_the_target_before_the_run(
+        self, method, models, trained, planned
+    ) -> None:
+        """To the byte, and the message names the device, what it needs and what it has."""
+        setting, names = f"method={method}", {"target": "gru", "sources": "[cnn-small]"}
+        recipe = student_recipe(planned(setting, **names).scenario)
+        student, source = describe("gru", SERIES, CLASSES), describe("cnn-small", SERIES, CLASSES)
+        needed = target_memory(student, recipe, [source] * models, trained)
+        planned(setting, **names, memory=f"{needed} B")
+        [problem] = problems_of(planned, setting, **names, memory=f"{needed - 1} B")
+        beside = f" beside {models} of the sources' models" if models else ""
+        assert problem.what == f"training gru{beside} needs {needed} B, a own has {needed - 1} B"
+        assert problem.path == "target.architecture"
+
+    def test_it_is_the_largest_models_that_are_counted(self, planned) -> None:
+        small, large = (describe(name, SERIES, CLASSES) for name in ("cnn-small", "cnn-large"))
+        mixed = {"target": "cnn-small", "sources": "[cnn-small, cnn-large]"}
+        recipe = student_recipe(planned(**mixed).scenario)
+        needed = target_memory(small, recipe, [large])
+        assert needed > target_memory(small, recipe, [small])
+        own = ("method.top=1", "devices.big={like: pi4}", "sources.devices=big")
+        planned(*own, **mixed, memory=f"{needed} B")
+        assert problems_of(planned, *own, **mixed, memory=f"{needed - 1} B")
+
+    def test_an_expanded_target_serves_with_the_model_that_it_joined_with(self, planned) -> None:
+        """`auto` was decided beside the sources of its own round."""
+        small = describe("cnn-small", SERIES, CLASSES)
+        rounds = (
+            "target={device: own, link: wifi}",
+            "rounds={domains: [domain-2, domain-3]}",
+            "method.top=4",
+        )
+        recipe = student_recipe(planned(*rounds, sources="cnn-small").scenario)
+        roomy = ("devices.big={like: pi4}", "sources.devices=big")
+        needed = target_memory(small, recipe, [small] * 3)
+        first, second = planned(*rounds, *roomy, sources="cnn-small", memory=f"{needed} B").fleets
+        assert second.sources[-1].architecture == first.target.architecture == "cnn-small"
+
+
+class TestTimePerSample:
+    """`ms_per_sample` of a profile takes the place of FLOP / speed for that architecture."""
+
+    def test_it_decides_what_auto_takes(self, planned) -> None:
+        """On a device that is fast by its speed, 30 epochs of 5 steps of 128 samples at 40 ms are 768 s."""
+        own = "devices.own.ms_per_sample={cnn-large: 40 ms/sample}"
+        largest = architectures(planned())[0]
+        assert largest == "cnn-large"
+        assert architectures(planned(own))[0] != "cnn-large"
+        assert architectures(planned(own, budget="13 min"))[0] == "cnn-large"
+
+    def test_an_unknown_architecture_is_told_with_its_place(self, planned) -> None:
+        [problem] = problems_of(planned, "devices.own.ms_per_sample={grub: 1 ms/sample}")
+        assert problem.path == "devices.own.ms_per_sample.grub"
+        assert problem.hint == 'did you mean "gru"?'
+
+    def test_heterogeneity_spreads_it_like_speed(self, planned) -> None:
+        own = "devices.own.ms_per_sample={gru: 10 ms/sample}"
+        [fleet] = planned(own, "sources.heterogeneity.compute=0.5", sources="gru").fleets
+        work = describe("gru", SERIES, CLASSES).training
+        times = sorted(busy_ns(source.profile, work) for source in fleet.sources)
+        assert times[1] == 10_000_000 and times[0] * times[2] == pytest.approx(1e14, rel=1e-6)
 
 
 class TestNotes:

@@ -24,6 +24,7 @@ from hat_sim.sweep.grid import sweep_problems
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 WITHOUT_DOWNLOAD = (
+    "battery",
     "generated",
     "links",
     "many_targets",
@@ -31,6 +32,7 @@ WITHOUT_DOWNLOAD = (
     "rounds",
     "rush_hour",
     "shared_fleet",
+    "traces",
 )
 WITH_DOWNLOAD = ("digits", "hapt", "sensors", "sentiment", "vowel", "watch")
 SIGNATURES = (
@@ -43,6 +45,7 @@ SIGNATURES = (
     "over-filtered",
     "unstable",
 )
+FAULTS = ("damaged", "dying-source", "partition", "phones")
 STUDIES = (
     "coarse-selection",
     "hapt-mix",
@@ -122,7 +125,28 @@ def test_a_signature_is_found_where_it_is_provoked(signature: str, tmp_path: Pat
     assert signature in [finding["signature"] for finding in result["diagnosis"]]
 
 
-SHIPPED = (*WITHOUT_DOWNLOAD, *WITH_DOWNLOAD, *(f"diagnosis/{it}" for it in SIGNATURES))
+def test_this_file_knows_each_scenario_of_faults():
+    assert sorted(it.stem for it in (FOLDER / "faults").glob("*.yaml")) == sorted(FAULTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", FAULTS)
+def test_what_goes_wrong_shows_and_is_survived(scenario: str, tmp_path: Path):
+    result = run(f"faults/{scenario}", tmp_path / "out")
+    faults = result["faults"]
+    assert faults["injected"] and not faults["never_struck"] and not faults["alone"]
+    assert faults["wasted"]["wire_bytes"] > 0
+    assert bool(faults["replaced"]) == (scenario in ("damaged", "dying-source"))
+    assert bool(faults["never_answered"]) == (scenario == "phones")
+    assert result["accuracy"] > result["accuracy_target_only"]
+
+
+SHIPPED = (
+    *WITHOUT_DOWNLOAD,
+    *WITH_DOWNLOAD,
+    *(f"diagnosis/{it}" for it in SIGNATURES),
+    *(f"faults/{it}" for it in FAULTS),
+)
 
 
 @pytest.mark.parametrize("scenario", SHIPPED)
@@ -154,6 +178,13 @@ def test_shared_fleet_holds_no_domain_of_a_target():
     targets = {fleet.target.domain for fleet in fleets}
     assert len({fleet.sources for fleet in fleets}) == 1
     assert targets.isdisjoint(source.domain for source in fleets[0].sources)
+
+
+def test_traces_spreads_devices_of_one_kind():
+    [fleet] = plan("traces").fleets
+    assert {(it.profile.name, it.link.name) for it in fleet.sources} == {("phone-mid", "lte")}
+    speeds = [it.profile.speed for it in fleet.sources]
+    assert max(speeds) > 3 * min(speeds)
 
 
 def test_rounds_lets_every_target_serve_those_of_later_rounds():
@@ -197,11 +228,21 @@ def test_sensors_has_an_eligible_source_for_its_target_and_others_that_are_not()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["generated", "links", "many_targets", "rounds", "rush_hour"])
+@pytest.mark.parametrize("scenario", ["generated", "links", "many_targets", "rounds", "rush_hour", "traces"])
 def test_runs(scenario: str, tmp_path: Path):
     result = run(scenario, tmp_path / "run")
     assert len(result["targets"]) == len(plan(scenario).fleets)
     assert result["traffic"]["payload_bytes"] < result["traffic"]["all_models_bytes"]
+
+
+@pytest.mark.slow
+def test_battery_runs_out_while_it_trains_and_fits_with_fewer_epochs(tmp_path: Path):
+    [target] = run("battery", tmp_path / "long")["targets"]
+    assert (target["battery"]["fits"], target["battery"]["empty_phase"]) == (False, "train")
+    assert 0 < target["battery"]["empty_s"] < target["simulated_s"]
+    short = run("battery", tmp_path / "short", "--set", "training.epochs=10")
+    assert short["targets"][0]["battery"]["fits"]
+    assert short["energy_j"]["idle_devices"] == {"counted": 1, "of": 8}
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from hat_sim.cli import (
+    calibrate,
     compare,
     data,
     diagnose,
@@ -74,6 +75,7 @@ app.command("network")(network.network)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("profiles")(profiles.profiles)
+app.command("calibrate")(calibrate.calibrate)
 app.add_typer(data.app, name="data")
 
 

@@ -8,9 +8,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from hat_sim.simulation.battery import batteries_told
 from hat_sim.simulation.diagnosis import Finding, sentences
 from hat_sim.simulation.eligibility import told
+from hat_sim.simulation.result import idle_told, total_joules
 from hat_sim.simulation.run_folder import REPORT
+from hat_sim.simulation.toll import sentences as faults_in_words
 
 MOST_TARGETS = 30
 
@@ -24,9 +27,13 @@ def print_summary(console: Console, result: dict[str, Any], folder: Path) -> Non
     if "rounds" in result:
         console.print(_rounds(result))
     console.print(_costs(result))
+    for sentence in batteries_told(result["targets"]):
+        console.print(f"battery: {sentence}", soft_wrap=True, markup=False, highlight=False)
     notes = sorted({note for target in result["targets"] for note in target["notes"]})
     for note in (*told(result["targets"]), *notes):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+    for sentence in faults_in_words(result["faults"]):
+        console.print(f"faults: {sentence}", soft_wrap=True, markup=False, highlight=False)
     if "diagnosis" in result:
         found = [Finding(**it) for it in result["diagnosis"]]
         for sentence in sentences(found, len(result["targets"])):
@@ -98,6 +105,6 @@ def _costs(result: dict[str, Any]) -> Table:
     table.add_section()
     table.add_row("on the wire", f"{traffic['wire_bytes']:,} B", f"{traffic['frames']:,} frames")
     table.add_row("every model", f"{traffic['all_models_bytes']:,} B", f"saving {traffic['saving']:.1%}")
-    total = energy["compute"] + energy["radio"]
-    table.add_row("energy", f"{total:,.3f} J", f"radio {energy['radio']:,.3f} J")
+    table.add_row("energy", f"{total_joules(energy):,.3f} J", f"radio {energy['radio']:,.3f} J")
+    table.add_row("of it idle", *idle_told(energy))
     return table

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from hat_sim.errors import told
 from hat_sim.quantities import counted, duration, joules, percent, size
+from hat_sim.simulation.result import total_joules
 from hat_sim.sweep.grid import Cell, in_words, place_of
 from hat_sim.sweep.parameters import short_names
 from hat_sim.sweep.run import SweepRun, Watcher
@@ -156,7 +157,7 @@ def print_cells(console: Console, run: SweepRun) -> None:
 def _means(results: list[Mapping[str, Any]]) -> list[str]:
     """Of a cell's seeds; bytes and joules of a whole run, time of its slowest target."""
 
-    energy = [it["energy_j"]["compute"] + it["energy_j"]["radio"] for it in results]
+    energy = [total_joules(it["energy_j"]) for it in results]
     return [
         percent(fmean(it["accuracy"] for it in results)),
         percent(fmean(it["accuracy_target_only"] for it in results)),

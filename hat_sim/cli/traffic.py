@@ -21,9 +21,10 @@ class By(StrEnum):
     kind = "kind"
     device = "device"
     link = "link"
+    outcome = "outcome"
 
 
-_COLUMNS = {By.phase: "phase", By.kind: "kind", By.device: "sender"}
+_COLUMNS = {By.phase: "phase", By.kind: "kind", By.device: "sender", By.outcome: "outcome"}
 
 
 class Format(StrEnum):

@@ -16,13 +16,16 @@ from itertools import count
 
 from hat_sim.forecast.costs import Range
 from hat_sim.forecast.stand_in import StandIn, parcel_of
+from hat_sim.learning.budget import busy_ns
 from hat_sim.methods.outline import Choice
 from hat_sim.network.access import Path
 from hat_sim.network.flows import Delivery, FlowNetwork
 from hat_sim.network.tcp import LENGTH_PREFIX, WireBytes
 from hat_sim.protocol.ledger import LedgerRow
+from hat_sim.protocol.work import Work
 from hat_sim.scenario.fleet import Device
-from hat_sim.simulation.conductor import access_link
+from hat_sim.simulation.clock import NS_PER_S
+from hat_sim.simulation.courier import access_link
 from hat_sim.simulation.energy import EnergyMeter
 
 ROUNDING_NS = 1000
@@ -46,14 +49,14 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Option:
-    """What choosing a source adds: bytes of its reply, all on the wire, work, joules of radios, and of all.
+    """What choosing a source adds: bytes of its reply, all on the wire, joules of radios, and of all.
 
-    `work` is the target's. `transfer` is None where nothing is asked of it.
+    `busy_ns` is how long the target works for it. `transfer` is None where nothing is asked of it.
     """
 
     reply_bytes: int
     wire_bytes: int
-    work: int
+    busy_ns: int
     radio_j: float
     joules: float
     transfer: Transfer | None
@@ -74,7 +77,7 @@ class Choosing:
     def extremes(self) -> tuple[tuple[str, ...], ...]:
         """Sets of sources that have least or most of anything that adds up; those of most bytes first."""
         found: dict[tuple[str, ...], None] = {}
-        for figure in ("reply_bytes", "wire_bytes", "work", "radio_j", "joules"):
+        for figure in ("reply_bytes", "wire_bytes", "busy_ns", "radio_j", "joules"):
             order = sorted(self.options, key=lambda name: getattr(self.options[name], figure))
             for chosen in (order[-self.count :], order[: self.count]):
                 found[tuple(sorted(chosen))] = None
@@ -112,8 +115,8 @@ def choosing(
     """
     chosen = min(choice.count, len(choice.work))
     if choice.request is None:
-        works = {name: (work, _compute_j(target, work)) for name, work in choice.work.items()}
-        return Choosing({name: Option(0, 0, work, 0.0, j, None) for name, (work, j) in works.items()}, chosen)
+        works = {name: _worked(target, work) for name, work in choice.work.items()}
+        return Choosing({name: Option(0, 0, ns, 0.0, j, None) for name, (ns, j) in works.items()}, chosen)
     request = parcel_of(choice.request).length
     start_ns = min(row.sent_ns for row in ledger if row.phase == "transfer")
     before: defaultdict[str, list[LedgerRow]] = defaultdict(list)
@@ -126,9 +129,11 @@ def choosing(
         exchange = Exchange(target, source, before[name], request, reply, start_ns, seed)
         wires = exchange.wires()
         radio_j = _radio_j(target, source, *wires)
-        joules = radio_j + _compute_j(target, work)
+        work_ns, compute_j = _worked(target, work)
         transfer = exchange.transfer(chosen, min(chosen, max_in_flight or chosen))
-        options[name] = Option(reply, sum(it.total for it in wires), work, radio_j, joules, transfer)
+        options[name] = Option(
+            reply, sum(it.total for it in wires), work_ns, radio_j, radio_j + compute_j, transfer
+        )
     return Choosing(options, chosen)
 
 
@@ -206,10 +211,14 @@ class Exchange:
 
 def _radio_j(target: Device, source: Device, request: WireBytes, reply: WireBytes) -> float:
     meter = EnergyMeter()
-    meter.carried(target, source, request)
-    meter.carried(source, target, reply)
-    return sum(meter.radio_j.values())
+    meter.carried(target, source, request, "transfer", 0)
+    meter.carried(source, target, reply, "transfer", 0)
+    return sum(it.joules for it in meter.spent((), (), {}, 0))
 
 
-def _compute_j(target: Device, work: int) -> float:
-    return target.profile.power * work / target.profile.speed
+def _worked(target: Device, work: Work) -> tuple[int, float]:
+    """How long the target is busy with work, and the joules that it takes."""
+    ns, profile = busy_ns(target.profile, work), target.profile
+    if profile.energy_per_flop is not None:
+        return ns, profile.energy_per_flop * work.flop
+    return ns, profile.power * ns / NS_PER_S

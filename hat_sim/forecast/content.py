@@ -14,7 +14,7 @@ from hat_sim.protocol.effects import PHASES
 from hat_sim.quantities import listed
 from hat_sim.scenario.fleet import Device
 from hat_sim.simulation.clock import NS_PER_S
-from hat_sim.simulation.conductor import access_link
+from hat_sim.simulation.courier import access_link
 from hat_sim.simulation.result import rounded_floats
 
 SCHEMA = 1
@@ -54,7 +54,7 @@ def content_of(forecast: Forecast) -> dict[str, Any]:
             "radio": _pair(Range.total(it.costs.radio_j for it in targets)),
         },
         "memory": _memory(plan, targets),
-        "notes": [*plan.notes, *_rough(targets)],
+        "notes": [*plan.notes, *_rough(targets), *_idle(targets)],
     }
     rounded: dict[str, Any] = rounded_floats(content)
     return rounded
@@ -138,24 +138,33 @@ def _rough(targets: Iterable[TargetForecast]) -> Iterator[str]:
         )
 
 
+def _idle(targets: Iterable[TargetForecast]) -> Iterator[str]:
+    """What a plan leaves out of a result's joules."""
+    devices = (device for it in targets for device in (it.fleet.target, *it.fleet.sources))
+    if any(device.profile.idle_power is not None for device in devices):
+        yield "joules of waiting, which some profiles tell, are not planned"
+
+
 def _memory(plan: Plan, targets: Sequence[TargetForecast]) -> list[dict[str, Any]]:
     """What training its model takes of each device, and what it has."""
     fitting = Fitting(plan.scenario, facts_of(plan.dataset))
-    devices: dict[tuple[object, ...], Device] = {}
-    for it in targets:
-        for device in (it.fleet.target, *it.fleet.sources):
-            devices.setdefault((device.name, device.architecture, device.sensors), device)
+    devices: dict[tuple[object, ...], tuple[Device, int]] = {}
     learning = {it.fleet.target.name for it in targets}
+    for it in targets:
+        for device, needed in fitting.needs(it.fleet):
+            if device.name not in learning or device is it.fleet.target:
+                key = (device.name, device.architecture, device.sensors)
+                devices.setdefault(key, (device, needed))
     return [
         {
             "device": device.name,
             "profile": device.profile.name,
             "role": "target" if device.name in learning else "source",
             "architecture": device.architecture,
-            "needs_bytes": fitting.memory(device, device.name in learning),
+            "needs_bytes": needed,
             "has_bytes": device.profile.memory,
         }
-        for device in devices.values()
+        for device, needed in devices.values()
     ]
 
 

@@ -27,6 +27,9 @@ from nodes.joining import task_and_examination
 ASKING = ("coarse", "fine", "transfer")
 """The phases in which targets ask sources."""
 
+IMPATIENT = ("faults", "availability", "protocol")
+"""What of a scenario makes a target ask again."""
+
 
 @dataclass(frozen=True)
 class TargetForecast:
@@ -46,7 +49,16 @@ class Forecast:
 
 
 def forecast(plan: Plan) -> Forecast:
-    """Rehearse a plan. UserError where its method has no outline, or where rounds hang on a choice."""
+    """Rehearse a plan.
+
+    UserError where its method has no outline, where rounds hang on a choice, and where a target does not wait
+    for every answer.
+    """
+    impatient = [key for key in IMPATIENT if key in plan.scenario.model_fields_set]
+    if plan.scenario.patience is not None:
+        what = "there is no plan of faults, nor of targets that do not wait for every answer"
+        hint = "leave `faults`, `availability` and `protocol` out to plan how it goes without"
+        raise UserError(Problem(what, next(iter(impatient), "protocol"), hint))
     return Forecast(plan, tuple(_Rehearsals(plan).targets()))
 
 

@@ -13,6 +13,7 @@ from hat_sim.protocol.effects import Ask, Compute, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import ErrorReply
 from hat_sim.protocol.steps import Answer, AskStep, ComputeStep, Done, Parcel, Step
+from hat_sim.protocol.work import Work
 from hat_sim.scenario.fleet import Device
 from hat_sim.simulation.conductor import Conductor
 from hat_sim.simulation.record import WorldRecord
@@ -67,7 +68,8 @@ class Understudy:
                     continue
             self._effect = effect
             if isinstance(effect, Compute):
-                return ComputeStep(effect.phase, effect.label, effect.flop)
+                work = Work.of(effect.flop)
+                return ComputeStep(effect.phase, effect.label, work.flop, work.models)
             made = {id(message): parcel_of(message) for message in effect.requests.values()}
             parcels = {name: made[id(message)] for name, message in effect.requests.items()}
             return AskStep(effect.phase, parcels, effect.deadline_ns)

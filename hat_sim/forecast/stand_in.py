@@ -41,6 +41,7 @@ from hat_sim.protocol.messages import (
 )
 from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.protocol.weights import pack
+from hat_sim.protocol.work import Work
 from hat_sim.quantities import listed
 
 ACCURACY = 0.0
@@ -87,7 +88,8 @@ class StandIn:
             fault = Fault.NOT_ELIGIBLE
             return Answer(parcel_of(ErrorReply.of(fault, refusal)), refused=fault)
         message, flop = self._serve(request, shared)
-        return Answer(parcel_of(message), flop)
+        work = Work.of(flop)
+        return Answer(parcel_of(message), work.flop, models=work.models)
 
     def _refusal(self, request: Message, shared: tuple[str, ...]) -> str | None:
         """Why it cannot answer; None where it can."""
@@ -111,7 +113,7 @@ class StandIn:
             case PosteriorRequest():
                 centroids = _zeros((len(shared), of.head.outputs))
                 reply = Centroids(classes=shared, centroids=centroids, accuracy=ACCURACY)
-                return reply, self.labelled * of.forward_flop
+                return reply, self.labelled * of.forward
             case EncoderRequest(precision=precision):
                 encoder = EncoderTransfer(
                     architecture=of.name,
@@ -121,7 +123,7 @@ class StandIn:
                     accuracy=ACCURACY,
                     sensors=self.sensors,
                 )
-                return encoder, samples * of.encode_flop()
+                return encoder, samples * of.encoding()
             case ModelRequest(part=part, precision=precision):
                 shapes = of.weights if part == "model" else of.head.weights
                 transfer = ModelTransfer(
@@ -136,7 +138,7 @@ class StandIn:
             case PredictRequest(samples=sent):
                 rows = len(sent[0])
                 logits = _zeros((rows, len(shared)))
-                return Predictions(classes=shared, logits=logits), rows * of.forward_flop
+                return Predictions(classes=shared, logits=logits), rows * of.forward
             case _:
                 raise InternalError(f"an outline asks {request.kind!r} of a source")
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
+
+from hat_sim.protocol.work import Model, Work
 
 BYTES_PER_FLOAT = 4
 
@@ -206,13 +209,40 @@ class Description:
         """Work of a training step on one sample: a backward pass costs two forward ones."""
         return 3 * self.forward_flop
 
+    @property
+    def forward(self) -> Work:
+        """`forward_flop` as work in this model."""
+        return self.passes(self.forward_flop)
+
+    @property
+    def training(self) -> Work:
+        """`training_flop` as work in this model."""
+        return self.passes(self.training_flop)
+
+    def encoding(self, first_block: int = 0) -> Work:
+        """`encode_flop` as work in this model."""
+        return self.passes(self.encode_flop(first_block))
+
+    def passes(self, flop: int) -> Work:
+        """Operations that are all passes of samples through this model, or through a part of it."""
+        return Work(flop, {Model(self.name, self.training_flop): flop} if flop else {})
+
     def training_memory(self, batch: int) -> int:
         """Bytes that training with Adam needs at its peak.
 
         Weights, gradients and two moments, and the input and activations of a batch with their gradients.
         """
-        activations = prod(self.shape) + sum(b.activations for b in (*self.encoder, self.head))
-        return BYTES_PER_FLOAT * (4 * self.parameters + 2 * batch * activations)
+        return BYTES_PER_FLOAT * (4 * self.parameters + 2 * batch * sum(self._tensors))
+
+    def inference_memory(self, batch: int) -> int:
+        """Bytes of asking about a batch: the weights, and of a layer at a time input, output and ReLU."""
+        widest = max(before + 2 * after for before, after in pairwise(self._tensors))
+        return BYTES_PER_FLOAT * (self.parameters + batch * widest)
+
+    @property
+    def _tensors(self) -> tuple[int, ...]:
+        """Numbers of one sample's input, and of what each block and the head make of it."""
+        return (prod(self.shape), *(it.activations for it in (*self.encoder, self.head)))
 
 
 def _convolutions(

@@ -107,9 +107,10 @@ class Fitted:
     `scores` are those by which sources were ranked, `similarities` those that led to them, by the measure or
     the space in which sources were compared; `weights` are the mean weight of each in the fusion and
     `class_weights` the same over the samples that the fusion takes for each class, by its index; `notes` say
-    in words what the user should know, such as that no source could be used. For the observer alone, `fused`
-    holds after each epoch the class that the fusion takes each unlabelled sample for, `fused_equally` the
-    same at the end with equal weights.
+    in words what the user should know, such as that no source could be used. `replaced` holds the chosen
+    sources whose models could not be had, with those that took their places, if any. For the observer alone,
+    `fused` holds after each epoch the class that the fusion takes each unlabelled sample for, `fused_equally`
+    the same at the end with equal weights.
     """
 
     model: nn.Module
@@ -121,5 +122,6 @@ class Fitted:
     weights: dict[str, float] = field(default_factory=dict)
     class_weights: dict[str, dict[int, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    replaced: dict[str, str | None] = field(default_factory=dict)
     fused: tuple[NDArray[np.int64], ...] = ()
     fused_equally: NDArray[np.int64] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,36 @@ def fetch_heads(
     """The heads alone of sources whose encoders came already, inside of `encoders`."""
     replies: Replies = yield Ask("transfer", dict.fromkeys(chosen, model_request(task, "head")))
     return receive(task, replies, encoders)
+
+
+Choose = Callable[[tuple[str, ...], frozenset[str]], Sequence[str]]
+"""Whom to fetch next, given whose models are here and whose cannot be had; nobody where these are enough."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Models of chosen sources; of each whose model could not be had, who took its place, if anybody."""
+
+    models: tuple[SourceModel, ...]
+    replaced: dict[str, str | None]
+
+
+def fetch_chosen(
+    choose: Choose, fetch: Callable[[Sequence[str]], Protocol[tuple[SourceModel, ...]]]
+) -> Protocol[Fetched]:
+    """The models of those whom `choose` names; one that does not arrive or fit is replaced by the next."""
+    models: dict[str, SourceModel] = {}
+    replaced: dict[str, str | None] = {}
+    chosen = choose((), frozenset())
+    while True:
+        arrived = {model.name: model for model in (yield from fetch(chosen))}
+        models |= arrived
+        vacant = [name for name in chosen if name not in arrived]
+        replaced |= dict.fromkeys(vacant)
+        chosen = choose(tuple(models), frozenset(replaced))
+        if not chosen:
+            return Fetched(tuple(models.values()), replaced)
+        replaced |= dict(zip(vacant, chosen, strict=False))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from hat_sim.learning.architectures import Description, describe
 from hat_sim.methods.base import Left, Task
 from hat_sim.protocol.effects import Ask, Compute, Phase, Replies
 from hat_sim.protocol.messages import EncoderTransfer, Message, ModelTransfer, Welcome
+from hat_sim.protocol.work import Work
 from hat_sim.sensors import shape_taken
 
 
@@ -24,11 +25,11 @@ from hat_sim.sensors import shape_taken
 class Choice:
     """`count` of the sources in `work`, or all where they are fewer; which ones only trained models tell.
 
-    `work` holds what each of them adds to the target's work afterwards, in floating-point operations. Those
+    `work` holds what each of them adds to the target's work afterwards. Those
     chosen are asked `request` next, in the phase `transfer`, where there is one.
     """
 
-    work: Mapping[str, int]
+    work: Mapping[str, Work]
     count: int
     request: Message | None = None
 
@@ -76,6 +77,12 @@ def student(task: Task) -> tuple[Left]:
 
 def descriptions(sources: Iterable[Known]) -> tuple[Description, ...]:
     return tuple(source.description for source in sources)
+
+
+def added(with_it: Work, without: Work) -> Work:
+    """What something adds to work."""
+    models = {model: flop - without.models.get(model, 0) for model, flop in with_it.models.items()}
+    return Work(with_it.flop - without.flop, {model: flop for model, flop in models.items() if flop})
 
 
 def work(phase: Phase, label: str, flop: int) -> Compute:

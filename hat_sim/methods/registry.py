@@ -13,6 +13,17 @@ from pydantic import BaseModel
 
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, RandomOptions
 from hat_sim.methods.hat_plus.options import HatPlusOptions, SpreadOptions
+from hat_sim.methods.holding import (
+    Holds,
+    drawn,
+    every_model,
+    every_model_fused,
+    every_model_one_tuned,
+    every_model_ranked,
+    every_model_tuned,
+    no_model,
+    selected,
+)
 from hat_sim.methods.peers.options import (
     AdapterOptions,
     DecisionOptions,
@@ -34,11 +45,13 @@ class Method:
     `hat_sim.protocol.effects` that returns a `hat_sim.methods.base.Fitted`. One's own method is such an
     object, named in a scenario by `package.module:object`. `outline` is where its outline is
     (`hat_sim.methods.outline`), in a module that imports no torch; without one there is no plan of it.
+    `holds` says for how many of the sources' models the target needs memory; by default for all.
     """
 
     options: type[BaseModel]
     protocol: str
     outline: str | None = None
+    holds: Holds = every_model
 
     def load(self) -> Callable[[Any, Any], Any]:
         """The protocol's function."""
@@ -60,13 +73,22 @@ _HAT_PLUS = "hat_sim.methods.hat_plus"
 _PEERS = "hat_sim.methods.peers"
 
 METHODS: Mapping[str, Method] = {
-    "hat": Method(HatOptions, f"{_HAT}.protocol:hat", f"{_HAT}.outline:hat"),
-    "hat-plus": Method(HatPlusOptions, f"{_HAT_PLUS}.protocol:hat_plus", f"{_HAT_PLUS}.outline:hat_plus"),
-    "self-taught": Method(
-        SpreadOptions, f"{_HAT_PLUS}.protocol:self_taught", f"{_HAT_PLUS}.outline:self_taught"
+    "hat": Method(HatOptions, f"{_HAT}.protocol:hat", f"{_HAT}.outline:hat", selected),
+    "hat-plus": Method(
+        HatPlusOptions, f"{_HAT_PLUS}.protocol:hat_plus", f"{_HAT_PLUS}.outline:hat_plus", selected
     ),
-    "target-only": Method(NoOptions, f"{_PEERS}.target_only:target_only", f"{_PEERS}.outlines:target_only"),
-    "fine-tune": Method(FineTuneOptions, f"{_PEERS}.fine_tune:fine_tune", f"{_PEERS}.outlines:fine_tune"),
+    "self-taught": Method(
+        SpreadOptions, f"{_HAT_PLUS}.protocol:self_taught", f"{_HAT_PLUS}.outline:self_taught", no_model
+    ),
+    "target-only": Method(
+        NoOptions, f"{_PEERS}.target_only:target_only", f"{_PEERS}.outlines:target_only", no_model
+    ),
+    "fine-tune": Method(
+        FineTuneOptions,
+        f"{_PEERS}.fine_tune:fine_tune",
+        f"{_PEERS}.outlines:fine_tune",
+        every_model_one_tuned,
+    ),
     "ensemble": Method(NoOptions, f"{_PEERS}.ensemble:ensemble", f"{_PEERS}.outlines:ensemble"),
     "stacking": Method(StackingOptions, f"{_PEERS}.ensemble:stacking", f"{_PEERS}.outlines:stacking"),
     "aver": Method(DistillationOptions, f"{_PEERS}.aver:aver", f"{_PEERS}.outlines:distil_all"),
@@ -79,15 +101,29 @@ METHODS: Mapping[str, Method] = {
     "distill-weighted": Method(
         SimilarityOptions, f"{_PEERS}.distill_similar:distill_weighted", f"{_PEERS}.outlines:distill_weighted"
     ),
-    "decision": Method(DecisionOptions, f"{_PEERS}.decision:decision", f"{_PEERS}.outlines:decision"),
+    "decision": Method(
+        DecisionOptions, f"{_PEERS}.decision:decision", f"{_PEERS}.outlines:decision", every_model_tuned
+    ),
     "kd3a": Method(VoteOptions, f"{_PEERS}.kd3a:kd3a", f"{_PEERS}.outlines:distil_all"),
-    "fedmd": Method(DistillationOptions, f"{_PEERS}.fedmd:fedmd", f"{_PEERS}.outlines:fedmd"),
-    "logme": Method(SelectorOptions, f"{_PEERS}.selectors:logme", f"{_PEERS}.outlines:select"),
-    "leep": Method(SelectorOptions, f"{_PEERS}.selectors:leep", f"{_PEERS}.outlines:select"),
-    "parc": Method(SelectorOptions, f"{_PEERS}.selectors:parc", f"{_PEERS}.outlines:select"),
-    "knn": Method(SelectorOptions, f"{_PEERS}.selectors:knn", f"{_PEERS}.outlines:select"),
-    "random": Method(RandomOptions, f"{_HAT}.controls:random_sources", f"{_HAT}.outline:random_sources"),
-    "all-sources": Method(FusionOptions, f"{_HAT}.controls:all_sources", f"{_HAT}.outline:all_sources"),
+    "fedmd": Method(DistillationOptions, f"{_PEERS}.fedmd:fedmd", f"{_PEERS}.outlines:fedmd", no_model),
+    "logme": Method(
+        SelectorOptions, f"{_PEERS}.selectors:logme", f"{_PEERS}.outlines:select", every_model_ranked
+    ),
+    "leep": Method(
+        SelectorOptions, f"{_PEERS}.selectors:leep", f"{_PEERS}.outlines:select", every_model_ranked
+    ),
+    "parc": Method(
+        SelectorOptions, f"{_PEERS}.selectors:parc", f"{_PEERS}.outlines:select", every_model_ranked
+    ),
+    "knn": Method(
+        SelectorOptions, f"{_PEERS}.selectors:knn", f"{_PEERS}.outlines:select", every_model_ranked
+    ),
+    "random": Method(
+        RandomOptions, f"{_HAT}.controls:random_sources", f"{_HAT}.outline:random_sources", drawn
+    ),
+    "all-sources": Method(
+        FusionOptions, f"{_HAT}.controls:all_sources", f"{_HAT}.outline:all_sources", every_model_fused
+    ),
 }
 
 

@@ -17,11 +17,13 @@ from hat_sim.preflight.facts import Facts, known_facts
 from hat_sim.preflight.fitting import Fitting
 from hat_sim.preflight.label_spaces import unknown_classes
 from hat_sim.preflight.sensors import trained_on, unknown_sensors, useless_fleets, with_sensors
-from hat_sim.scenario.fleet import build_fleets
+from hat_sim.scenario.fleet import build_fleets, world_names
+from hat_sim.scenario.hits import fault_problems
 from hat_sim.scenario.load import ScenarioDocument, load_scenario, varied
 from hat_sim.scenario.messages import option_problems
 from hat_sim.scenario.nearest import suggestion
 from hat_sim.scenario.schema import Scenario
+from hat_sim.scenario.trace_table import trace_problems
 
 
 def load_checked(file: Path, overrides: Sequence[str] = (), seed: int | None = None) -> ScenarioDocument:
@@ -47,6 +49,8 @@ def catalogue_problems(scenario: Scenario) -> Iterator[Problem]:
     facts = known_facts(scenario.data)
     if facts is not None:
         yield from fleet_problems(scenario, facts)
+    elif not isinstance(scenario.sources, tuple) and scenario.sources.trace is not None:
+        yield from trace_problems(scenario.sources.trace)
 
 
 def fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:
@@ -60,6 +64,7 @@ def fleet_problems(scenario: Scenario, facts: Facts) -> Iterator[Problem]:
     except UserError as error:
         yield from error.problems
         return
+    yield from fault_problems(scenario, world_names(scenario, fleets))
     if not strange:
         yield from useless_fleets(scenario, fleets)
     fitting_of = Fitting(scenario, facts)
@@ -108,6 +113,9 @@ def _unknown_architectures(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _named_architectures(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    for device, own in scenario.devices.items():
+        for name in own.ms_per_sample or ():
+            yield f"devices.{device}.ms_per_sample.{name}", name
     yield "target.architecture", scenario.target.architecture
     sources = scenario.sources
     if isinstance(sources, tuple):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -32,12 +33,15 @@ _DTYPES = {0: "<f4", 1: "<f2", 2: "|i1", 3: "<i8", 4: "<i4", 5: "|u1"}
 _CODES = {np.dtype(name): code for code, name in _DTYPES.items()}
 
 
-def encode(message: Message) -> bytes:
-    """The frame of a message; ProtocolError where a tensor is not finite, or of a dtype or rank not read."""
+def encode(message: Message, finite: bool = True) -> bytes:
+    """The frame of a message; ProtocolError where a tensor is not finite, or of a dtype or rank not read.
+
+    A sender that does not know that it is damaged does not look whether tensors are `finite`.
+    """
     fields = [getattr(message, name) for name in type(message).model_fields]
     while fields and fields[-1] is None:
         fields.pop()
-    body: bytes = msgpack.packb([message.kind, *fields], default=_pack_array)
+    body: bytes = msgpack.packb([message.kind, *fields], default=partial(_pack_array, finite=finite))
     return _sealed(body)
 
 
@@ -111,10 +115,11 @@ def _open_envelope(frame: bytes) -> bytes:
     return body
 
 
-def _pack_array(value: Any) -> msgpack.ExtType:
+def _pack_array(value: Any, finite: bool) -> msgpack.ExtType:
     if not isinstance(value, np.ndarray):
         raise TypeError(f"a message holds a {type(value).__name__}")
-    _require_finite(value)
+    if finite:
+        _require_finite(value)
     dtype = value.dtype.newbyteorder("<")
     if dtype not in _CODES:
         raise ProtocolError(Fault.TENSOR, f"no tensor of dtype {value.dtype} crosses a link")

@@ -74,6 +74,8 @@ class Replies:
 class Compute:
     """Work of the target: `flop` floating-point operations, declared before `run` is called.
 
+    A `hat_sim.protocol.work.Work` says which of them are passes through models, whose time some devices know.
+
     What `run` returns is all that may come of it: a recorded value, found again by all that led to it, may
     stand for the call. A value is picklable and not None, and is not changed afterwards.
     """

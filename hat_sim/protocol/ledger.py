@@ -11,6 +11,10 @@ from hat_sim.protocol.errors import Fault
 DELIVERED = "delivered"
 LATE = "late"
 IN_FLIGHT = "in_flight"
+LOST = "lost"
+CUT = "cut"
+CORRUPT = "corrupt"
+INCOMPLETE = "incomplete"
 REFUSED = "refused:"
 
 
@@ -25,8 +29,11 @@ class LedgerRow:
 
     `payload_bytes` is the length of the encoded frame and `wire_bytes` what it cost on the link, both ways,
     with headers, acknowledgements and its share of the connection. Times are simulated nanoseconds;
-    `arrived_ns` is None for a frame that never arrived. `outcome` is `delivered`, `late` (after the
-    deadline), `in_flight` (still under way when the target had finished) or `refused:<why>`.
+    `arrived_ns` is None for a frame that never arrived; its `wire_bytes` are what had been sent of it.
+    `outcome` is `delivered`, `late` (after the deadline), `in_flight` (still under way when the target had
+    finished), `refused:<why>`, or what a fault made of it: `lost` (none of it got through, its receiver could
+    not be reached), `cut` (broken in mid-transfer), `corrupt` (refused by its checksum) or `incomplete` (a
+    chunk of what never became whole).
     """
 
     seq: int

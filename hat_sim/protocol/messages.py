@@ -3,8 +3,8 @@
 A target asks, a source answers: `Join` is answered by `Welcome`, `SummaryRequest` by `DomainSummary`,
 `CentroidRequest` and `PosteriorRequest` by `Centroids`, `EncoderRequest` by `EncoderTransfer`,
 `ModelRequest` by `ModelTransfer`, `PredictRequest` by `Predictions`, and anything that cannot be answered by
-`ErrorReply`. A source keeps no state between requests, so each request carries whatever its answer depends
-on.
+`ErrorReply`. A `ChunkRequest` for any of these is answered by `Chunk`s of the frame that would answer it. A
+source keeps no state between requests, so each request carries whatever its answer depends on.
 
 Where devices of one fleet carry different sensors, `sensors` are the names of those whose channels the target
 has or a model reads, which are the same in all of the fleet; elsewhere it is None and not sent.
@@ -153,6 +153,27 @@ class Predictions(Message):
     logits: Array
 
 
+class ChunkRequest(Message):
+    """Asks for the answer to another request, which `request` is the frame of, in chunks of `size` bytes.
+
+    `wanted` are the indices of those that are asked for, none for all.
+    """
+
+    kind = "chunk_request"
+    request: Annotated[bytes, Field(max_length=65_536)]
+    size: Annotated[int, Field(ge=1024, lt=2**31)]
+    wanted: Annotated[tuple[Size, ...], Field(max_length=100_000)] = ()
+
+
+class Chunk(Message):
+    """One of `count` chunks of the frame that answers a request."""
+
+    kind = "chunk"
+    index: Size
+    count: Size
+    content: bytes
+
+
 class ErrorReply(Message):
     """The request was refused, with the typed reason."""
 
@@ -181,6 +202,8 @@ MESSAGES: dict[str, type[Message]] = {
         ModelTransfer,
         PredictRequest,
         Predictions,
+        ChunkRequest,
+        Chunk,
         ErrorReply,
     )
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -16,6 +16,10 @@ from hat_sim import units
 DEVICE_FIGURES: Mapping[str, units.Dimension] = MappingProxyType(
     {"speed": units.SPEED, "memory": units.SIZE, "power": units.POWER}
 )
+FURTHER_DEVICE_FIGURES: Mapping[str, units.Dimension] = MappingProxyType(
+    {"idle_power": units.POWER, "energy_per_flop": units.FLOP_ENERGY}
+)
+"""What a device profile may say besides; what it does not say is not counted, and results tell so."""
 LINK_FIGURES: Mapping[str, units.Dimension] = MappingProxyType(
     {
         "up": units.BIT_RATE,
@@ -35,6 +39,11 @@ class DeviceProfile:
     `speed` is the sustained training speed in FLOP/s (fp32), `memory` is in bytes and `power`, while it
     computes, in watts. `basis` says what the speed rests on, and `recalled` names the figures that nobody
     verified.
+
+    Three figures may be missing. `idle_power`, in watts, is drawn while it does not compute; without it idle
+    time is not counted. With `energy_per_flop` computing costs that many joules an operation in place of
+    `power` x time. `sample_times` are (architecture, seconds) of training on one sample, forward and
+    backward: work in a model of that architecture takes its share of them in place of FLOP / `speed`.
     """
 
     name: str
@@ -44,10 +53,27 @@ class DeviceProfile:
     source: str
     basis: str
     recalled: tuple[str, ...]
+    idle_power: float | None = None
+    energy_per_flop: float | None = None
+    sample_times: tuple[tuple[str, float], ...] = ()
 
     def figures(self) -> dict[str, str]:
-        """Every figure as text with its unit."""
-        return {key: dimension.format(getattr(self, key)) for key, dimension in DEVICE_FIGURES.items()}
+        """Every figure that there is as text with its unit, but for those by architecture."""
+        known = {**DEVICE_FIGURES, **FURTHER_DEVICE_FIGURES}
+        given = {key: (dimension, getattr(self, key)) for key, dimension in known.items()}
+        return {
+            key: dimension.format(value) for key, (dimension, value) in given.items() if value is not None
+        }
+
+    def entry(self) -> dict[str, Any]:
+        """All of it as a scenario writes it."""
+        times = {name: units.SAMPLE_TIME.format(time) for name, time in self.sample_times}
+        return {**self.figures(), **({"ms_per_sample": times} if times else {})}
+
+    def faster(self, factor: float) -> DeviceProfile:
+        """The same device at `factor` times the speed, whatever the model."""
+        times = tuple((name, time / factor) for name, time in self.sample_times)
+        return replace(self, speed=self.speed * factor, sample_times=times)
 
 
 @dataclass(frozen=True, slots=True)

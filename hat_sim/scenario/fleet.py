@@ -19,6 +19,7 @@ from hat_sim.errors import Problem, UserError
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile
 from hat_sim.scenario.nearest import suggestion
 from hat_sim.scenario.schema import Scenario, SourceDevice, SourceDistribution, source_count
+from hat_sim.scenario.trace_table import TraceTable, read_trace, trace_problems
 from hat_sim.seeding import derive_seed
 from hat_sim.sensors import AND
 
@@ -74,6 +75,18 @@ def target_domains(scenario: Scenario, dataset_domains: Sequence[str]) -> tuple[
     return tuple(dataset_domains) if own is None or own == "each" else own
 
 
+def world_names(scenario: Scenario, fleets: Sequence[Fleet]) -> list[tuple[list[str], list[str]]]:
+    """Names of the sources and the targets of each world: of each fleet, or of each round's together."""
+    worlds: dict[object, tuple[list[str], list[str]]] = {}
+    for place, fleet in enumerate(fleets):
+        sources, targets = worlds.setdefault(
+            fleet.target.round if scenario.target.shared_fleet else place, ([], [])
+        )
+        sources += [it.name for it in fleet.sources if it.name not in sources]
+        targets.append(fleet.target.name)
+    return list(worlds.values())
+
+
 def target_name(domain: str) -> str:
     """The name of the target device of a domain."""
     return f"target-{domain}"
@@ -107,7 +120,10 @@ def _problems(scenario: Scenario, dataset_domains: Sequence[str]) -> Iterator[Pr
                     path=f"sources.{index}.name",
                     hint="any other name",
                 )
-    elif scenario.sources.domains == "all" and (len(known) < 2 or (scenario.rounds and known <= targets)):
+        return
+    if scenario.sources.trace is not None:
+        yield from trace_problems(scenario.sources.trace)
+    if scenario.sources.domains == "all" and (len(known) < 2 or (scenario.rounds and known <= targets)):
         hint = "fewer of them in `rounds`" if len(known) > 1 else "the data need at least two domains"
         yield Problem("no domain is left to be a source", path="sources.domains", hint=hint)
 
@@ -205,6 +221,10 @@ class _Builder:
         links = self._deal("links", sources.links, names)
         architectures = self._deal("architectures", sources.architectures, names)
         together = None if sources.sensors is None else self._deal("sensors", sources.sensors, names)
+        sensors = [None if together is None else tuple(together[k].split(AND)) for k in range(len(names))]
+        if sources.trace is not None:
+            table = read_trace(sources.trace)
+            return self._traced(table, names, chosen, devices, links, architectures, sensors)
         compute = self._factors("compute", sources.heterogeneity.compute, names)
         bandwidth = self._factors("bandwidth", sources.heterogeneity.bandwidth, names)
         return tuple(
@@ -214,10 +234,33 @@ class _Builder:
                 architecture=architectures[k],
                 profile=_faster(self._device_profile(devices[k]), compute[k]),
                 link=_wider(self._link_profile(links[k]), bandwidth[k]),
-                sensors=None if together is None else tuple(together[k].split(AND)),
+                sensors=sensors[k],
             )
             for k in range(len(names))
         )
+
+    def _traced(
+        self,
+        table: TraceTable,
+        names: list[str],
+        domains: list[str],
+        devices: list[str],
+        links: list[str],
+        architectures: list[str],
+        sensors: Sequence[tuple[str, ...] | None],
+    ) -> tuple[Device, ...]:
+        """Sources with the speed and the rate of a row each, and all else from their profiles."""
+        found = []
+        for k, name in enumerate(names):
+            speed, rate = table.drawn(self._scenario.seed, name)
+            profile, link = self._device_profile(devices[k]), self._link_profile(links[k])
+            profile = dataclasses.replace(profile.faster(speed / profile.speed), speed=speed)
+            up, down = (rate, rate * link.down / link.up)
+            if table.trace.direction == "down":
+                up, down = (rate * link.up / link.down, rate)
+            link = dataclasses.replace(link, up=up, down=down)
+            found.append(Device(name, domains[k], architectures[k], profile, link, sensors=sensors[k]))
+        return tuple(found)
 
     def _cycled(self, domains: list[str], count: int) -> list[str]:
         """`count` domains: whole turns through all of them, then the first of a seeded permutation."""
@@ -279,7 +322,7 @@ def _names(domains: Sequence[str], given: Sequence[str | None], reserved: Collec
 
 
 def _faster(profile: DeviceProfile, factor: float) -> DeviceProfile:
-    return profile if factor == 1 else dataclasses.replace(profile, speed=profile.speed * factor)
+    return profile if factor == 1 else profile.faster(factor)
 
 
 def _wider(link: LinkProfile, factor: float) -> LinkProfile:

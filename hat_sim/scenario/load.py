@@ -52,12 +52,12 @@ def load_scenario(
     Raises UserError with every problem at once, each with its place: first what makes the file or an
     override unreadable, else all that validation and the checks find. Where validation fails, the checks
     still see the scenario with the wrong parts left out, and what they say about a section that has a
-    wrong part is not passed on. A relative `data.folder` starts at the file's folder.
+    wrong part is not passed on. Relative paths start at the file's folder.
     """
     file = Path(file)
     tree = read_tree(file)
     apply_overrides(tree, overrides, seed)
-    _anchor_folder(tree.values, file.absolute().parent)
+    _anchor_paths(tree.values, file.absolute().parent)
     return _checked(tree, file, checks)
 
 
@@ -76,7 +76,7 @@ def varied(
     for path, value in settings.items():
         put(tree, path, copy.deepcopy(value), f"{where} {path}")
     put(tree, "seed", seed, where)
-    _anchor_folder(tree.values, document.file.absolute().parent)
+    _anchor_paths(tree.values, document.file.absolute().parent)
     return _checked(tree, document.file, checks)
 
 
@@ -135,7 +135,11 @@ def _run(checks: Sequence[Check], scenario: Scenario) -> Iterable[Problem]:
             yield from error.problems
 
 
-def _anchor_folder(values: dict[str, Any], base: Path) -> None:
-    data = values.get("data")
-    if isinstance(data, dict) and isinstance(data.get("folder"), str):
-        data["folder"] = str(base / Path(data["folder"]).expanduser())
+def _anchor_paths(values: dict[str, Any], base: Path) -> None:
+    """Let the relative paths of a scenario start at `base`."""
+    sources = values.get("sources")
+    trace = sources.get("trace") if isinstance(sources, dict) else None
+    places = ((values.get("data"), "folder"), (trace, "file"), (values.get("availability"), "trace"))
+    for section, key in places:
+        if isinstance(section, dict) and isinstance(section.get(key), str):
+            section[key] = str(base / Path(section[key]).expanduser())

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hat_sim.errors import Problem
-from hat_sim.scenario import profiles, schema
+from hat_sim.scenario import faults, profiles, schema, trace
 from hat_sim.scenario.names import ONE
 from hat_sim.scenario.nearest import nearest, suggestion
 from hat_sim.scenario.section import Section
@@ -27,11 +27,16 @@ SECTIONS: Mapping[str, type[Section]] = {
     "target": schema.Target,
     "sources": schema.SourceDistribution,
     "sources.heterogeneity": schema.Heterogeneity,
+    "sources.trace": trace.Trace,
+    "sources.trace.columns": trace.TraceColumns,
     "sources.*": schema.SourceDevice,
     "devices.*": profiles.OwnDevice,
     "links.*": profiles.OwnLink,
     "training": schema.Training,
     "transfer": schema.Transfer,
+    "faults.*": faults.Fault,
+    "availability": faults.Availability,
+    "protocol": faults.ProtocolOptions,
     "rounds": schema.Rounds,
     "sweep": schema.Sweep,
 }

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from hat_sim import units
 from hat_sim.scenario.catalogue import (
     DEVICE_FIGURES,
+    FURTHER_DEVICE_FIGURES,
     LINK_FIGURES,
     DeviceProfile,
     LinkProfile,
     device_profiles,
     link_profiles,
 )
-from hat_sim.scenario.names import refuse
+from hat_sim.scenario.names import Name, refuse
 from hat_sim.scenario.nearest import suggestion
 from hat_sim.scenario.section import Section
 
@@ -53,6 +54,33 @@ class OwnDevice(Section):
     power: units.Power | None = Field(
         default=None, title="Power", description='Power while computing, for example "7.2 W".'
     )
+    idle_power: units.Power | None = Field(
+        default=None,
+        title="Idle power",
+        description='Power while it waits, for example "2.7 W"; without it waiting is not counted, and '
+        "results say so.",
+    )
+    energy_per_flop: units.FlopEnergy | None = Field(
+        default=None,
+        title="Energy per operation",
+        description='For example "0.5 nJ/FLOP"; computing then costs this in place of power x time.',
+    )
+    ms_per_sample: dict[Name, units.SampleTime] | None = Field(
+        default=None,
+        title="Time per sample",
+        description="By architecture, how long training takes on one sample of the scenario's data, forward "
+        'and backward, for example {gru: "1.4 ms/sample"}; passes through such a model take their share of '
+        "it, a third for an inference, in place of FLOP / speed.",
+    )
+    source: str | None = Field(
+        default=None, min_length=1, title="Source", description="Where the figures come from."
+    )
+    basis: str | None = Field(
+        default=None, min_length=1, title="Basis", description="What the speed rests on; M is measured."
+    )
+    recalled: tuple[Literal["speed", "memory", "power", "idle_power", "energy_per_flop"], ...] | None = Field(
+        default=None, title="Recalled", description="The figures that nobody verified."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -61,12 +89,19 @@ class OwnDevice(Section):
 
     def profile(self, name: str) -> DeviceProfile:
         """The profile that this entry describes."""
-        given = _given(self, DEVICE_FIGURES)
-        if self.like is None:
-            return DeviceProfile(name=name, **given, source="the scenario", basis="given", recalled=())
-        like = device_profiles()[self.like]
-        recalled = tuple(figure for figure in like.recalled if figure not in given)
-        return dataclasses.replace(like, name=name, **given, source=f"like {self.like}", recalled=recalled)
+        given = _given(self, {**DEVICE_FIGURES, **FURTHER_DEVICE_FIGURES})
+        like = None if self.like is None else device_profiles()[self.like]
+        inherited = () if like is None else tuple(it for it in like.recalled if it not in given)
+        told: dict[str, Any] = {
+            "source": self.source or ("the scenario" if like is None else f"like {self.like}"),
+            "basis": self.basis or ("given" if like is None else like.basis),
+            "recalled": inherited if self.recalled is None else self.recalled,
+        }
+        if self.ms_per_sample is not None:
+            told["sample_times"] = tuple(sorted(self.ms_per_sample.items()))
+        if like is None:
+            return DeviceProfile(name=name, **given, **told)
+        return dataclasses.replace(like, name=name, **given, **told)
 
 
 class OwnLink(Section):

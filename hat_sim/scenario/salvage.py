@@ -15,6 +15,8 @@ from hat_sim.scenario.nearest import nearest
 from hat_sim.units import Dimension
 
 _DECISIVE = frozenset({"target", "target.domain", "method", "method.name", "rounds", "rounds.domains"})
+_WHOLE = (("faults", "*"), ("availability",))
+"""Sections whose keys hang together: one wrong key takes out all of it."""
 
 
 def leave_out(values: dict[str, Any], path: Path) -> None:
@@ -22,6 +24,9 @@ def leave_out(values: dict[str, Any], path: Path) -> None:
 
     An unknown key is taken for the known one that it is most like, which so gets the stand-in.
     """
+    for whole in _WHOLE:
+        if pattern_of(path[: len(whole)]) == ".".join(whole):
+            path = path[: len(whole)]
     while pattern_of(path) not in _STAND_INS and section_at(path[:-1]) is None:
         path = path[:-1]
     holder: Any = values
@@ -85,6 +90,7 @@ _STAND_INS: Mapping[str, Callable[[], Any]] = {
     "sources.*.domain": _text,
     "sources.*.device": _device,
     "sources.*.link": _link,
+    "faults.*": lambda: {"kind": "damaged", "count": 0},
     "devices.*": lambda: {"like": _device()},
     "devices.*.like": _device,
     **_figures("devices", DEVICE_FIGURES),

@@ -20,6 +20,7 @@ from pydantic_core import PydanticKnownError
 
 from hat_sim import units
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile, device_profiles, link_profiles
+from hat_sim.scenario.faults import Availability, Fault, ProtocolOptions
 from hat_sim.scenario.names import (
     Count,
     DeviceName,
@@ -36,6 +37,7 @@ from hat_sim.scenario.names import (
 )
 from hat_sim.scenario.profiles import OwnDevice, OwnLink
 from hat_sim.scenario.section import Section
+from hat_sim.scenario.trace import Trace
 from hat_sim.sensors import axis_of, sensor_problems
 
 MOST_SEED = 2**63 - 1
@@ -193,6 +195,12 @@ class Target(Section):
         title="Time budget",
         description='Training time that `architecture: auto` allows: "10 min".',
     )
+    battery: units.Energy | None = Field(
+        default=None,
+        title="Battery",
+        description='What its battery holds, for example "50 J"; the result says whether that was enough '
+        "and, if not, when and at what it ran out.",
+    )
 
 
 class Heterogeneity(Section):
@@ -238,6 +246,18 @@ class SourceDistribution(Section):
         description="A name, a list, or counts by name; who has `accelerometer+gyroscope` carries both. By "
         "default each source carries all that the data have.",
     )
+    trace: Trace | None = Field(
+        default=None,
+        title="Trace",
+        description="A table of devices that speeds and rates are drawn from; all else is that of the "
+        "profiles in `devices` and `links`.",
+    )
+
+    @model_validator(mode="after")
+    def _spread_by_one_thing(self) -> Self:
+        if self.trace is not None and self.heterogeneity != Heterogeneity():
+            raise refuse("a trace spreads speeds and rates by itself", "no `heterogeneity` beside a `trace`")
+        return self
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:
@@ -362,12 +382,6 @@ def _form_of_sources(value: Any) -> str:
     return "<list>" if isinstance(value, list | tuple) else "<distribution>"
 
 
-def _no_faults(faults: tuple[Any, ...]) -> tuple[Any, ...]:
-    if faults:
-        raise refuse("faults are not simulated yet", "only [] is accepted")
-    return faults
-
-
 def _names_differ(sources: tuple[SourceDevice, ...]) -> tuple[SourceDevice, ...]:
     names = [source.name for source in sources if source.name is not None]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -408,8 +422,17 @@ class Scenario(Section):
         default=Training(), title="Training", description="How the sources were trained."
     )
     transfer: Transfer = Field(default=Transfer(), title="Transfer", description="How models travel.")
-    faults: Annotated[tuple[Any, ...], AfterValidator(_no_faults)] = Field(
-        default=(), title="Faults", description="Not simulated yet: only [] is accepted."
+    faults: tuple[Fault, ...] = Field(
+        default=(), title="Faults", description="What goes wrong, with whom, and when."
+    )
+    availability: Availability | None = Field(
+        default=None, title="Availability", description="When sources can be reached; by default always."
+    )
+    protocol: ProtocolOptions | None = Field(
+        default=None,
+        title="Protocol",
+        description="Deadline, retries, quorum. Without faults and availability a target by default waits "
+        "for every answer; with any, {} is the default.",
     )
     rounds: Rounds | None = Field(
         default=None, title="Rounds", description="Domains that join one round after another."
@@ -420,6 +443,13 @@ class Scenario(Section):
         """The scenario's own device of that name, else the catalogue's."""
         own = self.devices.get(name)
         return device_profiles()[name] if own is None else own.profile(name)
+
+    @property
+    def patience(self) -> ProtocolOptions | None:
+        """What a target does about silence; None where it waits for every answer."""
+        if self.protocol is None and (self.faults or self.availability is not None):
+            return ProtocolOptions()
+        return self.protocol
 
     def link_profile(self, name: str) -> LinkProfile:
         """The scenario's own link of that name, else the catalogue's."""

@@ -17,10 +17,11 @@ from hat_sim.scenario.resolved import resolved_scenario
 from hat_sim.sensors import AND
 from hat_sim.simulation.diagnosis import evidence_of, findings
 from hat_sim.simulation.eligibility import not_eligible
-from hat_sim.simulation.record import RunRecord, TargetResult
+from hat_sim.simulation.record import RunRecord, TargetResult, joules_of_each
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of, rounded_floats
 from hat_sim.simulation.run_folder import ENVIRONMENT, RunFolder
 from hat_sim.simulation.timeline import trace_events
+from hat_sim.simulation.toll import toll_of
 
 _PACKAGES = ("torch", "ray", "numpy", "msgpack", "pydantic", "pyarrow")
 
@@ -52,6 +53,7 @@ def finish(
     folder.write_curves(curves)
     folder.write_fleet(fleet)
     folder.write_selection([row for name, it in record.targets.items() for row in _selection(name, it)])
+    folder.write_energy(joules_of_each([it for world in record.worlds for it in world.spent]))
     folder.write_fusion([row for name, it in record.targets.items() for row in _fusion(plan, name, it)])
     folder.write_timeline(trace_events(record.worlds))
     folder.write_json(
@@ -65,9 +67,10 @@ def finish(
             "wall_s": round(wall_s, 3),
         },
     )
-    outcomes = [_outcome(fleet, record, ledger) for fleet in record.fleets]
+    battery_j = plan.scenario.target.battery
+    outcomes = [_outcome(fleet, record, ledger, battery_j) for fleet in record.fleets]
     notes = [*plan.notes, *_notes(plan, record)]
-    result = result_of(identity_of(plan), outcomes, record.worlds, notes)
+    result = result_of(identity_of(plan), outcomes, record.worlds, notes, _faults(plan, record))
     frames = ((row.target, row.kind, row.sender, row.receiver, row.outcome) for row in ledger)
     found = findings(evidence_of(result["targets"], fleet, curves, frames))
     result["diagnosis"] = rounded_floats([it.as_json() for it in found])
@@ -75,7 +78,9 @@ def finish(
     return result
 
 
-def _outcome(fleet: Fleet, record: RunRecord, ledger: Sequence[LedgerRow]) -> TargetOutcome:
+def _outcome(
+    fleet: Fleet, record: RunRecord, ledger: Sequence[LedgerRow], battery_j: float | None
+) -> TargetOutcome:
     name = fleet.target.name
     it = record.targets[name]
     return TargetOutcome(
@@ -94,7 +99,17 @@ def _outcome(fleet: Fleet, record: RunRecord, ledger: Sequence[LedgerRow]) -> Ta
         round=fleet.target.round,
         expanded=tuple(source.name for source in fleet.sources if source.round is not None),
         not_eligible=not_eligible(fleet, ledger),
+        battery_j=battery_j,
     )
+
+
+def _faults(plan: Plan, record: RunRecord) -> dict[str, Any] | None:
+    """What faults did, where the scenario allows for any."""
+    if plan.scenario.patience is None:
+        return None
+    replaced = {name: it.replaced for name, it in record.targets.items()}
+    selected = {name: len(it.selected) for name, it in record.targets.items()}
+    return toll_of(record.worlds, replaced, selected, len(plan.scenario.faults))
 
 
 def _notes(plan: Plan, record: RunRecord) -> Iterator[str]:

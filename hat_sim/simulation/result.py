@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 from hat_sim.protocol.effects import PHASES
 from hat_sim.protocol.ledger import LedgerRow, Traffic, traffic_by
+from hat_sim.simulation.battery import charge_of
 from hat_sim.simulation.clock import NS_PER_S
-from hat_sim.simulation.record import TargetTimes, WorldRecord
+from hat_sim.simulation.record import Spent, TargetTimes, WorldRecord, joules_by
 
 SCHEMA = 1
 DIGITS = 9
@@ -22,7 +24,8 @@ class TargetOutcome:
 
     `round` is the one in which it joins, where there are rounds, and `expanded` are those of its sources that
     joined in earlier ones. `not_eligible` are the sources whose models read sensors that the target lacks,
-    each with these, None where all devices carry the same.
+    each with these, None where all devices carry the same. `battery_j` is what the target's battery holds,
+    None without one.
     """
 
     device: str
@@ -40,6 +43,7 @@ class TargetOutcome:
     round: int | None = None
     expanded: tuple[str, ...] = ()
     not_eligible: Mapping[str, tuple[str, ...]] | None = None
+    battery_j: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,12 @@ def result_of(
     outcomes: Sequence[TargetOutcome],
     worlds: Sequence[WorldRecord],
     notes: Sequence[str] = (),
+    faults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The content of `result.json`, its keys in the contract's order, floats rounded to 9 digits.
 
-    `notes` are what a user should know of the run before trusting any figure. Rounds follow one another, so
+    `notes` are what a user should know of the run before trusting any figure, `faults` what went wrong in it,
+    if anything might. Rounds follow one another, so
     the time of the run is that of the slowest target of each round, added up.
     """
     rows = [row for world in worlds for row in world.ledger]
@@ -73,15 +79,17 @@ def result_of(
     all_models = sum(outcome.all_models_bytes for outcome in outcomes)
     rounds = _by_round(outcomes)
     slowest = [max((times[it.device] for it in them), key=lambda it: it.end_ns) for them in rounds.values()]
-    compute = sum(sum(world.compute_j.values()) for world in worlds)
-    radio = sum(sum(world.radio_j.values()) for world in worlds)
+    own_spent = {it.device: _own_spent(worlds, it.device) for it in outcomes if it.battery_j is not None}
     result = {
         "schema": SCHEMA,
         "scenario": identity.scenario,
         "scenario_sha256": identity.scenario_sha256,
         "seed": identity.seed,
         "method": identity.method,
-        "targets": [_target(it, own[it.device], times[it.device], energy[it.device]) for it in outcomes],
+        "targets": [
+            _target(it, own[it.device], times[it.device], energy[it.device], own_spent.get(it.device))
+            for it in outcomes
+        ],
         "accuracy": _mean([it.accuracy for it in outcomes]),
         "accuracy_target_only": _mean([it.accuracy_target_only for it in outcomes]),
         "traffic": {
@@ -97,8 +105,8 @@ def result_of(
                 phase: sum(it.phase_ns.get(phase, 0) for it in slowest) / NS_PER_S for phase in PHASES
             },
         },
-        "energy_j": {"compute": compute, "radio": radio, "by_device": _by_device(worlds)},
-        "faults": {},
+        "energy_j": _energy(worlds),
+        "faults": dict(faults or {}),
         "notes": list(notes),
     }
     if None not in rounds:
@@ -110,10 +118,30 @@ def result_of(
     return rounded
 
 
+def total_joules(energy: Mapping[str, Any]) -> float:
+    """All joules of an `energy_j` of a result: those of waiting as well, as far as they are counted."""
+    return float(energy["compute"] + energy["radio"] + (energy.get("idle") or 0.0))
+
+
+def idle_told(energy: Mapping[str, Any]) -> tuple[str, str]:
+    """The joules of waiting in an `energy_j` of a result, and of whom, or that they are not counted."""
+    if energy.get("idle") is None:
+        return "not counted", "no idle_power"
+    devices = energy["idle_devices"]
+    return f"{energy['idle']:,.3f} J", f"{devices['counted']:,} of {devices['of']:,} devices"
+
+
 def _target(
-    outcome: TargetOutcome, rows: Sequence[LedgerRow], times: TargetTimes, energy_j: float
+    outcome: TargetOutcome,
+    rows: Sequence[LedgerRow],
+    times: TargetTimes,
+    energy_j: float,
+    spent: Sequence[Spent] | None,
 ) -> dict[str, Any]:
-    """What became of one target, and what its model cost; `rows` are its part of the ledger."""
+    """What became of one target, and what its model cost; `rows` are its part of the ledger.
+
+    `spent` is what the target itself spent, where it has a battery.
+    """
     traffic = _traffic(rows)
     target = {
         "device": outcome.device,
@@ -139,6 +167,8 @@ def _target(
         target["round"] = outcome.round
     if outcome.not_eligible is not None:
         target["not_eligible"] = {name: list(them) for name, them in outcome.not_eligible.items()}
+    if spent is not None and outcome.battery_j is not None:
+        target["battery"] = charge_of(spent, outcome.battery_j).as_json()
     return target
 
 
@@ -218,13 +248,29 @@ def _by_target(worlds: Sequence[WorldRecord]) -> dict[str, float]:
 
 
 def _joules(world: WorldRecord) -> float:
-    return sum(world.compute_j.values()) + sum(world.radio_j.values())
+    return fsum(it.joules for it in world.spent)
 
 
-def _by_device(worlds: Sequence[WorldRecord]) -> dict[str, float]:
-    joules: defaultdict[str, float] = defaultdict(float)
-    for world in worlds:
-        for part in (world.compute_j, world.radio_j):
-            for device, amount in part.items():
-                joules[device] += amount
-    return {device: joules[device] for device in sorted(joules)}
+def _own_spent(worlds: Sequence[WorldRecord], target: str) -> list[Spent]:
+    """What a target spent itself, in the world in which it is one."""
+    return [it for world in worlds if target in world.targets for it in world.spent if it.device == target]
+
+
+def _energy(worlds: Sequence[WorldRecord]) -> dict[str, Any]:
+    """Every joule by part, by device and by phase; waiting, which belongs to no phase, where it is counted.
+
+    compute + radio + idle are the devices' joules, compute + radio those of the phases.
+    """
+    spent = [it for world in worlds for it in world.spent]
+    parts, devices = joules_by("part", spent), joules_by("device", spent)
+    phases = joules_by("phase", [it for it in spent if it.phase is not None])
+    everyone = {name for world in worlds for name in world.devices}
+    counted = {name for world in worlds for name in world.idle_counted}
+    return {
+        "compute": parts.get("compute", 0.0),
+        "radio": parts.get("radio", 0.0),
+        "by_device": {name: devices[name] for name in sorted(devices)},
+        "idle": parts.get("idle", 0.0) if counted else None,
+        "by_phase": {phase: phases.get(phase, 0.0) for phase in PHASES},
+        "idle_devices": {"counted": len(counted), "of": len(everyone)},
+    }

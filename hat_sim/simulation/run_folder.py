@@ -24,6 +24,7 @@ from hat_sim.simulation.result import SCHEMA, Identity
 SCENARIO, RESULT, LEDGER, TIMELINE = "scenario.yaml", "result.json", "ledger.parquet", "timeline.json"
 CURVES, FLEET, FUSION = "curves.parquet", "fleet.parquet", "fusion.parquet"
 SELECTION = "selection.parquet"
+ENERGY = "energy.parquet"
 ENVIRONMENT, REPORT = "environment.json", "report.html"
 MODELS = "model"
 OUTCOMES = ".outcomes"
@@ -79,6 +80,9 @@ SENSORS_COLUMN = pa.field("sensors", pa.string())
 FUSION_SCHEMA = pa.schema(
     [("target", pa.string()), ("source", pa.string()), ("class", pa.string()), ("weight", pa.float64())]
 )
+ENERGY_SCHEMA = pa.schema(
+    [("device", pa.string()), ("phase", pa.string()), ("part", pa.string()), ("joules", pa.float64())]
+)
 
 
 def default_folder(identity: Identity) -> Path:
@@ -121,7 +125,7 @@ class RunFolder:
         UserError where it cannot be made.
         """
         files.make_folder(self.path)
-        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, SELECTION, FUSION, ENVIRONMENT, REPORT):
+        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, SELECTION, FUSION, ENERGY, ENVIRONMENT, REPORT):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / MODELS, ignore_errors=True)
         if not resume:
@@ -145,6 +149,10 @@ class RunFolder:
     def write_selection(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each source and each measure or space in which it was compared with the target."""
         files.write_table(self.path / SELECTION, pa.Table.from_pylist(list(rows), schema=SELECTION_SCHEMA))
+
+    def write_energy(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """A row for each device, phase and part; waiting has no phase."""
+        files.write_table(self.path / ENERGY, pa.Table.from_pylist(list(rows), schema=ENERGY_SCHEMA))
 
     def write_fusion(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row for each source that was fused and each class that the fusion took samples for."""

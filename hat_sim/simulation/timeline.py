@@ -3,8 +3,9 @@
 Each world is a process. A device has up to three tracks: what it computes, and what is under way on either
 direction of its access link; frames that overlap there are one slice, so that a track is one line however
 many share the link. An arrow leads from the sender's slice to the receiver's for each frame that arrived.
-Threads have numbers of their own over all worlds, which are those of no process: Perfetto tells them apart by
-these alone.
+A fault is an instant of each device that it befalls, on the track of what this computes, and another where it
+is over. Threads have numbers of their own over all worlds, which are those of no process: Perfetto tells them
+apart by these alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from itertools import count
 from typing import Any
 
 from hat_sim.protocol.ledger import LedgerRow
-from hat_sim.simulation.record import WorldRecord
+from hat_sim.simulation.record import Incident, WorldRecord
 
 NS_PER_US = 1000
 COMPUTING, UP, DOWN = "", " up", " down"
@@ -38,7 +39,8 @@ def _world(pid: int, world: WorldRecord, threads: Iterator[int], arrows: Iterato
     for row in arrived:
         links[row.sender, UP].append(row)
         links[row.receiver, DOWN].append(row)
-    used = {*links, *((it.device, COMPUTING) for it in world.busy)}
+    befallen = {(name, COMPUTING) for it in world.incidents for name in it.devices}
+    used = {*links, *((it.device, COMPUTING) for it in world.busy), *befallen}
     tracks = {track: next(threads) for track in _in_order(world) if track in used}
     yield {"name": "process_name", "ph": "M", "pid": pid, "args": {"name": ", ".join(world.targets)}}
     for (device, kind), tid in tracks.items():
@@ -59,12 +61,24 @@ def _world(pid: int, world: WorldRecord, threads: Iterator[int], arrows: Iterato
             yield _slice(pid, tracks[track], together)
     for row, number in zip(arrived, arrows, strict=False):
         yield from _arrow(pid, tracks[row.sender, UP], tracks[row.receiver, DOWN], row, number)
+    for incident in world.incidents:
+        for name in incident.devices:
+            yield from _fault(pid, tracks[name, COMPUTING], incident, world)
+
+
+def _fault(pid: int, tid: int, incident: Incident, world: WorldRecord) -> Iterator[Event]:
+    end_ns = max(times.end_ns for times in world.targets.values())
+    instant = {"cat": "fault", "ph": "i", "s": "t", "pid": pid, "tid": tid}
+    yield {"name": incident.kind, **instant, "ts": incident.at_ns / NS_PER_US}
+    if incident.until_ns is not None and incident.until_ns <= end_ns:
+        yield {"name": f"{incident.kind} is over", **instant, "ts": incident.until_ns / NS_PER_US}
 
 
 def _in_order(world: WorldRecord) -> Iterator[Track]:
     """The tracks of all devices, those of targets first, then as they come to work or to speak."""
     speaking = (name for row in world.ledger for name in (row.sender, row.receiver))
-    for device in dict.fromkeys([*world.targets, *(it.device for it in world.busy), *speaking]):
+    befallen = (name for it in world.incidents for name in it.devices)
+    for device in dict.fromkeys([*world.targets, *(it.device for it in world.busy), *speaking, *befallen]):
         yield from ((device, kind) for kind in (COMPUTING, UP, DOWN))
 
 

@@ -193,7 +193,8 @@ def _without(values: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
         holder: Any = values
         *around, last = path.split(".")
         for step in around:
-            holder = holder.get(step) if isinstance(holder, dict) else None
+            is_index = isinstance(holder, list) and step.isdecimal() and int(step) < len(holder)
+            holder = holder[int(step)] if is_index else holder.get(step) if isinstance(holder, dict) else None
         if isinstance(holder, dict):
             holder.pop(last, None)
     return values

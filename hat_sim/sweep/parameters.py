@@ -11,7 +11,7 @@ from hat_sim.scenario.section import Section
 
 Value = bool | int | float | str | None
 
-_NOT_PARAMETERS = frozenset({"name", "seed", "sweep", "faults"})
+_NOT_PARAMETERS = frozenset({"name", "seed", "sweep"})
 
 
 def parameters_of(plan: Plan) -> dict[str, Value]:
@@ -53,6 +53,9 @@ def _leaves(section: Section, around: str) -> Iterator[tuple[str, Value]]:
         path = f"{around}.{key}" if around else key
         if isinstance(value, Section):
             yield from _leaves(value, path)
+        elif key == "faults":
+            for place, fault in enumerate(value):
+                yield from _leaves(fault, f"{path}.{place}")
         elif isinstance(value, Mapping) and any(isinstance(each, Section) for each in value.values()):
             for name, each in value.items():
                 yield from _leaves(each, f"{path}.{name}")

@@ -24,6 +24,12 @@ MESSAGES = Path(__file__).parent.parent / "netlab" / "contention.json"
 HEAVY = {"torch", "ray", "pyarrow", "sklearn", "scipy", "pandas"}
 
 
+NAMES_MODULES = (
+    "import sys; from hat_sim.cli.main import main; code = main(sys.argv[1:]);"
+    "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr); sys.exit(code)"
+)
+
+
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
     """A sound scenario file."""
@@ -165,14 +171,25 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_light_verb_imports_nothing_heavy(verb, good) -> None:
     text = good.read_text().replace("{dataset: hapt}", "{generated: {domains: 30}}")
     good.write_text(text.replace("user-1", "domain-1"))
-    code = (
-        "import sys; from hat_sim.cli.main import main; code = main(sys.argv[1:]);"
-        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr); sys.exit(code)"
-    )
     files = {"validate": [str(good)], "plan": [str(good)], "network": [str(MESSAGES)]}
-    ended = run(code, *verb.split(), *files.get(verb, []))
+    ended = run(NAMES_MODULES, *verb.split(), *files.get(verb, []))
     assert ended.returncode == 0, ended.stderr
     assert not HEAVY & set(ended.stderr.split())
+
+
+def test_a_trace_leaves_validate_light_unless_it_is_parquet(good) -> None:
+    """pyarrow comes for a Parquet file alone."""
+    from pyarrow import csv, parquet
+
+    trace = "file: phones.csv, computation: GFLOP/s, communication: kbit/s, direction: up"
+    traced = SCENARIO.replace("links: lte}", f"links: lte, trace: {{{trace}}}}}")
+    (good.parent / "phones.csv").write_text("computation,communication\n1,2\n")
+    parquet.write_table(csv.read_csv(good.parent / "phones.csv"), good.parent / "phones.parquet")
+    for text, heavy in ((traced, set()), (traced.replace("csv", "parquet"), {"pyarrow"})):
+        good.write_text(text)
+        ended = run(NAMES_MODULES, "validate", str(good))
+        assert ended.returncode == 0, ended.stderr
+        assert HEAVY & set(ended.stderr.split()) == heavy
 
 
 def test_a_reader_that_hangs_up_causes_no_noise() -> None:

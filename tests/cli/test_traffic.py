@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-VIEWS = ["phase", "kind", "device", "link"]
+VIEWS = ["phase", "kind", "device", "link", "outcome"]
 FIGURES = ["payload_bytes", "wire_bytes", "frames"]
 
 

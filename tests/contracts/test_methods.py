@@ -15,6 +15,7 @@ from hat_sim.data.domain import Dataset, Domain
 from hat_sim.data.generated.spec import GeneratedSpec
 from hat_sim.data.open import open_generated
 from hat_sim.data.splits import split_target
+from hat_sim.learning.architectures import describe
 from hat_sim.learning.recipes import StudentRecipe
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import Fitted, Task
@@ -29,6 +30,7 @@ from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.seeding import generator
 from hat_sim.sensors import Sensor
+from hat_sim.simulation.record import joules_by
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in METHODS},
@@ -193,6 +195,32 @@ def test_its_time_and_energy_are_those_of_its_phases_and_its_work(
     assert record.compute_j[TARGET] > 0
     assert all(busy.flop > 0 and busy.end_ns > busy.start_ns for busy in record.busy)
     assert bool(record.radio_j) == asks(variant)
+    assert sum(joules_by("phase", record.spent).values()) == pytest.approx(
+        sum(record.compute_j.values()) + sum(record.radio_j.values())
+    )
+
+
+def test_a_time_per_sample_takes_the_place_of_speed_for_what_its_work_is_of_models(
+    run_world: Callable[..., Any], variant: tuple[str, dict[str, Any]], fleet: Fleet, world: Any
+) -> None:
+    """With the time that follows from the speed nothing changes but rounding; ten times as much shows."""
+    method, options = variant
+
+    def ended_ns(factor: int) -> int:
+        target, profile = fleet.target, fleet.target.profile
+        times = tuple(
+            (name, factor * describe(name, DATASET.shape, 3).training_flop / profile.speed)
+            for name in ARCHITECTURES
+        )
+        timed = replace(target, profile=replace(profile, sample_times=times))
+        settings = {"recipe": RECIPE, "epochs": 20} | options
+        other = run_world(DATASET, [replace(fleet, target=timed)], method, **settings)
+        assert other.record.ledger[:1] == world.record.ledger[:1]
+        return int(other.record.targets[TARGET].end_ns)
+
+    usual_ns = world.record.targets[TARGET].end_ns
+    assert ended_ns(1) == pytest.approx(usual_ns, rel=1e-3)
+    assert ended_ns(10) > usual_ns
 
 
 def test_the_same_scenario_and_seed_give_the_same_bits(run: Callable[..., Any], world: Any) -> None:

@@ -31,6 +31,13 @@ VARIANTS = {
     "label spaces that differ": ["sources.class_share=0.6", "target.classes=[class-1, class-3]"],
     "each domain as a target": ["target.domain=each"],
 }
+FAULTS = [
+    "faults=[{kind: crash, after_share: 0.5}, {kind: corrupt, frame: encoder, nth: 2}, "
+    "{kind: damaged, count: 1}, {kind: down, count: 1, at: 0 s, duration: 1 s}, "
+    "{kind: loss, share: 1, at: 0 s, rate: 3 %}]",
+    "availability={period: 5 s, on_share: 0.8}",
+    "protocol={deadline: 2 s, chunk: 2 KiB}",
+]
 IN_DEFAULT = {"hat in encoder space, quantised, on a shared fleet": 2}
 
 
@@ -50,6 +57,17 @@ def test_a_run_is_the_same_on_any_number_of_hosts_and_with_any_cache(run, alone,
     assert trained(packed) == (0, fresh)
     assert same(spread, packed)
     assert same(spread, alone(*changes))
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_goes_wrong_the_same_on_any_number_of_hosts(run, alone, cold, same) -> None:
+    changes = [*VARIANTS["hat in encoder space, quantised, on a shared fleet"], *FAULTS]
+    cold()
+    one, again, four = (run(*changes, hosts=hosts) for hosts in (1, 1, 4))
+    faults = json.loads((one / "result.json").read_text())["faults"]
+    assert len(faults["injected"]) == 6 and faults["replaced"] and faults["asked_again"]
+    assert same(one, again) and same(one, four)
+    assert same(one, alone(*changes))
 
 
 @pytest.mark.parametrize("variant", IN_DEFAULT)

@@ -16,6 +16,7 @@ from hat_sim.forecast.stand_in import StandIn
 from hat_sim.methods.outline import Choice, Outline
 from hat_sim.protocol.effects import Ask
 from hat_sim.protocol.messages import Join, ModelRequest, SummaryRequest
+from hat_sim.protocol.work import Work
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile
 from hat_sim.scenario.fleet import Device
 
@@ -45,7 +46,7 @@ def outline(names: list[str], count: int) -> Outline:
     """Two questions to all, and a choice of some."""
     yield Ask("coarse", dict.fromkeys(names, Join(input_shape=SHAPE, classes=("walk", "run"))))
     yield Ask("fine", dict.fromkeys(names, SummaryRequest()))
-    chosen = yield Choice(dict.fromkeys(names, 0), count, REQUEST)
+    chosen = yield Choice(dict.fromkeys(names, Work(0)), count, REQUEST)
     yield Ask("transfer", dict.fromkeys(chosen, REQUEST))
     return ()
 

@@ -70,7 +70,7 @@ def test_an_answer_is_as_long_and_as_much_work_as_the_real_one(
     for request in requests(shape):
         real, other = source.answer(encode(request)), stand_in.answer(request)
         assert (other.parcel.kind, other.parcel.length) == (real.parcel.kind, real.parcel.length)
-        assert (other.flop, other.refused) == (real.flop, real.refused)
+        assert (other.flop, other.models, other.refused) == (real.flop, real.models, real.refused)
         refusals += isinstance(decode(real.parcel.content), ErrorReply)
     assert refusals == 3
     assert all(stand_in.model_bytes(it) == source.model_bytes(it) for it in ("fp32", "fp16", "int8"))
@@ -96,7 +96,7 @@ def test_sensors_are_told_and_missed_as_the_real_ones_are(
     ):
         real, other = source.answer(encode(request)), stand_in.answer(request)
         assert (other.parcel.kind, other.parcel.length) == (real.parcel.kind, real.parcel.length)
-        assert (other.flop, other.refused) == (real.flop, real.refused)
+        assert (other.flop, other.models, other.refused) == (real.flop, real.models, real.refused)
 
 
 def test_summaries_are_the_real_ones() -> None:

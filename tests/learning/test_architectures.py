@@ -22,7 +22,7 @@ from hat_sim.learning.architectures import (
     fitting,
     rank_of,
 )
-from hat_sim.learning.budget import largest_that_fits, most_student_flop, student_flop, student_memory
+from hat_sim.learning.budget import largest_that_fits, most_student_flop, student_flop, target_memory
 from hat_sim.learning.models import Classifier, build, load_weights, weights_of
 from hat_sim.learning.recipes import StudentRecipe
 
@@ -215,7 +215,7 @@ def test_the_largest_architecture_that_fits_has_the_most_parameters() -> None:
     every = [describe(name, shape, 6) for name in fitting(shape)]
     largest = largest_that_fits(shape, 6, lambda it: True)
     assert largest is not None and largest.parameters == max(it.parameters for it in every)
-    least = min(student_memory(it, recipe) for it in every)
-    tight = largest_that_fits(shape, 6, lambda it: student_memory(it, recipe) <= least)
-    assert tight is not None and student_memory(tight, recipe) == least
+    least = min(target_memory(it, recipe) for it in every)
+    tight = largest_that_fits(shape, 6, lambda it: target_memory(it, recipe) <= least)
+    assert tight is not None and target_memory(tight, recipe) == least
     assert largest_that_fits(shape, 6, lambda it: False) is None

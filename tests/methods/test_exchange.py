@@ -13,7 +13,7 @@ import torch
 from hat_sim.learning.source_model import SourceModel, packed
 from hat_sim.methods.asks import join
 from hat_sim.methods.base import Task
-from hat_sim.methods.exchange import fetch_heads, fetch_models, fetch_opinions
+from hat_sim.methods.exchange import fetch_chosen, fetch_heads, fetch_models, fetch_opinions
 from hat_sim.protocol.codec import REQUEST_LIMIT, encode
 from hat_sim.protocol.effects import Ask, Replies
 from hat_sim.protocol.errors import Fault
@@ -175,3 +175,32 @@ def test_an_opinion_that_does_not_fit_is_left_out_with_its_fault(
     replies = Replies({"one": predicted(18), "odd": reply})
     _, heard = answered(fetch_opinions(task_with(), dict.fromkeys(("one", "odd"))), replies)
     assert list(heard) == ["one"] and replies.failures["odd"].fault == fault
+
+
+def test_who_cannot_be_had_is_replaced_by_the_next_until_there_are_enough_or_nobody_is_left(
+    source_of: Callable[..., SourceModel],
+) -> None:
+    """Of five in rank three are wanted; the first and the fourth are gone."""
+    order, gone = ("a", "b", "c", "d", "e"), {"a", "d"}
+
+    def choose(here: tuple[str, ...], without: frozenset[str], top: int = 3) -> list[str]:
+        return [name for name in order if name not in without.union(here)][: top - len(here)]
+
+    asked: list[list[str]] = []
+
+    def fetch(names: Any) -> Generator[Any, Any, tuple[SourceModel, ...]]:
+        asked.append(list(names))
+        return tuple(source_of(name, (0,)) for name in names if name not in gone)
+        yield
+
+    def fetched(choose: Any) -> Any:
+        asked.clear()
+        with pytest.raises(StopIteration) as end:
+            next(fetch_chosen(choose, fetch))
+        return end.value.value
+
+    found = fetched(choose)
+    assert asked == [["a", "b", "c"], ["d"], ["e"]]
+    assert [it.name for it in found.models] == ["b", "c", "e"] and found.replaced == {"a": "d", "d": "e"}
+    found = fetched(lambda here, without: choose(here, without, top=5))
+    assert asked == [["a", "b", "c", "d", "e"]] and found.replaced == {"a": None, "d": None}

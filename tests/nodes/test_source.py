@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,12 @@ from hat_sim.learning.source_model import empty_model, fill, narrowed
 from hat_sim.learning.statistics import domain_statistics, statistics_flop
 from hat_sim.learning.training import accuracy_of, logits_of
 from hat_sim.protocol.codec import REQUEST_LIMIT, decode, encode
-from hat_sim.protocol.errors import Fault
+from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import (
     CentroidRequest,
     Centroids,
+    Chunk,
+    ChunkRequest,
     DomainSummary,
     EncoderRequest,
     EncoderTransfer,
@@ -40,7 +43,7 @@ from hat_sim.protocol.messages import (
 )
 from hat_sim.protocol.steps import Answer
 from hat_sim.protocol.weights import pack
-from nodes.assignments import Lesson, Trained
+from nodes.assignments import Damaged, Lesson, Trained
 from nodes.host import Host, train
 from nodes.source import Knowledge, Source
 
@@ -346,3 +349,53 @@ class TestForgetting:
         [first] = host.answer([request])
         monkeypatch.setattr(Source, "answer", lambda source, frame: pytest.fail("worked out again"))
         assert host.answer([request]) == [first]
+
+
+def test_chunks_together_are_the_answer_and_each_can_be_had_alone(host: Devices) -> None:
+    """They go under the name of what they are chunks of, and the work is that of the whole answer."""
+    inner = encode(EncoderRequest(precision="fp32", classes=("walk", "run")))
+    (whole,) = host.answer([("one", inner)])
+    (answer,) = host.answer([("one", encode(ChunkRequest(request=inner, size=1024)))])
+    frames = answer.parcel.frames
+    chunks = [decode(it.content) for it in frames]
+    assert b"".join(it.content for it in chunks if isinstance(it, Chunk)) == whole.parcel.content
+    assert len(frames) > 2 and {it.kind for it in frames} == {"encoder"} and answer.flop == whole.flop
+    wanted = ChunkRequest(request=inner, size=1024, wanted=(2, 0))
+    (some,) = host.answer([("one", encode(wanted))])
+    assert [it.content for it in some.parcel.frames] == [frames[0].content, frames[2].content]
+
+
+@pytest.mark.parametrize(
+    ("request_", "fault"),
+    [
+        (ModelRequest(part="model", precision="fp32"), Fault.FIELD),
+        (ChunkRequest(request=b"", size=1024), Fault.UNEXPECTED),
+        (SummaryRequest(), Fault.FIELD),
+    ],
+)
+def test_chunks_that_there_are_not_are_refused(host: Devices, request_: Message, fault: Fault) -> None:
+    (answer,) = host.answer(
+        [("one", encode(ChunkRequest(request=encode(request_), size=1024, wanted=(99,))))]
+    )
+    assert answer.refused == fault and answer.parcel.kind == "error"
+
+
+def test_a_refusal_comes_whole(host: Devices) -> None:
+    inner = encode(EncoderRequest(precision="fp32", classes=("swim",)))
+    (answer,) = host.answer([("one", encode(ChunkRequest(request=inner, size=1024)))])
+    assert answer == host.answer([("one", inner)])[0] and answer.refused == Fault.NOT_ELIGIBLE
+
+
+@pytest.mark.parametrize("request_", [it for it in REQUESTS if not isinstance(it, SummaryRequest)])
+def test_a_damaged_source_sends_nan_wherever_its_model_speaks_and_does_not_know(
+    request_: Message, load: Callable[[str], Domain], lesson: Callable[..., Lesson], trained: Any
+) -> None:
+    """What its data alone say is sound; a frame of it is as long as ever."""
+    host, record = Host(lambda it: load(it.domain), trained), lesson("home")
+    sound, damaged = host.answer([(record, encode(request_)), (Damaged(record), encode(request_))])
+    assert damaged.parcel.length == sound.parcel.length and damaged.refused is None
+    if isinstance(request_, Join | CentroidRequest):
+        assert damaged == sound
+    else:
+        with pytest.raises(ProtocolError, match="non_finite"):
+            decode(damaged.parcel.content)

@@ -10,6 +10,8 @@ from hypothesis.extra import numpy as npst
 from hat_sim.protocol.messages import (
     CentroidRequest,
     Centroids,
+    Chunk,
+    ChunkRequest,
     DomainSummary,
     EncoderRequest,
     EncoderTransfer,
@@ -78,6 +80,13 @@ def _messages() -> st.SearchStrategy[Message]:
         ),
         st.builds(PredictRequest, classes=names, samples=st.lists(array, min_size=1, max_size=2).map(tuple)),
         st.builds(Predictions, classes=names, logits=array),
+        st.builds(
+            ChunkRequest,
+            request=st.binary(max_size=50),
+            size=st.integers(1024, 2**31 - 1),
+            wanted=st.lists(size, max_size=4).map(tuple),
+        ),
+        st.builds(Chunk, index=size, count=size, content=st.binary(max_size=50)),
         st.builds(ErrorReply, fault=name, detail=name),
     )
 

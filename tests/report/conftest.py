@@ -14,7 +14,7 @@ import pytest
 from benchmarks.browser import BROWSERS, Tab, find_browser
 from hat_sim.protocol.ledger import LedgerRow
 from hat_sim.simulation.files import write_table
-from hat_sim.simulation.record import Busy, TargetTimes, WorldRecord
+from hat_sim.simulation.record import Busy, Spent, TargetTimes, WorldRecord
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of
 from hat_sim.simulation.run_folder import RunFolder
 from hat_sim.simulation.timeline import trace_events
@@ -111,7 +111,11 @@ def _world(target: str, names: Sequence[str]) -> WorldRecord:
     phases = {"coarse": 11 * 10**6, "fine": 14 * 10**6, "transfer": 45 * 10**6, "train": 1930 * 10**6}
     joules = dict.fromkeys(names, 0.01)
     times = {target: TargetTimes(2000 * 10**6, phases)}
-    return WorldRecord(ledger, busy, times, {**joules, target: 20.0}, {**joules, target: 1.0})
+    spent = [
+        *(Spent(name, "compute", "train", 0, 1, amount) for name, amount in {**joules, target: 20.0}.items()),
+        *(Spent(name, "radio", "coarse", 1, 1, amount) for name, amount in {**joules, target: 1.0}.items()),
+    ]
+    return WorldRecord(ledger, busy, times, spent, (target, *names))
 
 
 def _device(target: str, name: str, k: int | None) -> dict[str, Any]:

@@ -96,7 +96,7 @@ training: 3
             "transfer: {weights: fp23}",
             r"transfer.weights: \"fp23\" is not accepted \(one of 'fp32', 'fp16', ",
         ),
-        ("seed: 3", "faults: [{}]", r":2: faults: faults are not simulated yet \(only \[\] is accepted\)"),
+        ("seed: 3", "faults: [{}]", r":2: faults.0.kind: is missing \(down: answers nothing for a while"),
         (
             "seed: 3",
             "rounds: 2",

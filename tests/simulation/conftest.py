@@ -7,6 +7,8 @@ one floating-point operation a nanosecond at 2 W.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ import pytest
 from hat_sim.protocol.effects import Phase
 from hat_sim.protocol.steps import Answer, AskStep, ComputeStep, Done, Parcel, Step
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile
+from hat_sim.scenario.faults import Fault
 from hat_sim.scenario.fleet import Device
+from hat_sim.scenario.hits import Hit, Misfortune
 from hat_sim.simulation.conductor import Conductor
 from hat_sim.simulation.record import WorldRecord
 
@@ -23,11 +27,17 @@ LINK = LinkProfile("toy", 8e6, 8e6, 2_000_000, 0.0, 3e-9, 1e-9, "", "", ())
 MS = 1_000_000
 
 
-def ask(*names: str, size: int = 49, deadline_ms: float | None = None, phase: Phase = "coarse") -> AskStep:
+def ask(
+    *names: str,
+    size: int = 49,
+    deadline_ms: float | None = None,
+    patience_ms: float | None = None,
+    phase: Phase = "coarse",
+) -> AskStep:
     """Requests of one size to some sources."""
-    deadline_ns = None if deadline_ms is None else round(deadline_ms * MS)
+    deadline_ns, patience_ns = (None if ms is None else round(ms * MS) for ms in (deadline_ms, patience_ms))
     parcels = {name: Parcel("ping", size, b"q" * size) for name in names}
-    return AskStep(phase, parcels, deadline_ns)
+    return AskStep(phase, parcels, deadline_ns, patience_ns=patience_ns)
 
 
 def work(ms: float, phase: Phase = "train") -> ComputeStep:
@@ -73,11 +83,13 @@ def toy(local_transport: type, drive_conductor: Callable[[Conductor], WorldRecor
         sources: Mapping[str, Callable[[bytes], Answer]],
         transport: type = local_transport,
         link: LinkProfile = LINK,
+        figures: Mapping[str, Any] = MappingProxyType({}),
         **options: Any,
     ) -> tuple[WorldRecord, list[bytes], list[tuple[str, str, int]]]:
         log: list[tuple[str, str, int]] = []
         nodes = transport(sources, targets)
-        devices = [toy_device(name, link) for name in (*sources, *targets)]
+        profile = replace(PROFILE, **figures)
+        devices = [replace(toy_device(name, link), profile=profile) for name in (*sources, *targets)]
 
         def report(*said: Any) -> None:
             log.append(said)
@@ -88,12 +100,30 @@ def toy(local_transport: type, drive_conductor: Callable[[Conductor], WorldRecor
     return run
 
 
+def chunked(count: int, size: int = 1000, ms: float = 1.0) -> Callable[[bytes], Answer]:
+    """A source that works so long and answers with so many chunks."""
+    chunk = Parcel("pong", size, b"c" * size)
+    return lambda frame: Answer(Parcel.together([chunk] * count), round(ms * MS))
+
+
+def misfortune(*faults: tuple[str, dict[str, Any]]) -> Misfortune:
+    """Faults of devices, names in one text; `*` stands for whoever sends the frame."""
+    hits = []
+    for entry, (devices, keys) in enumerate(faults):
+        names = None if devices == "*" else tuple(devices.split())
+        given = {} if names is None else {"devices": list(names)}
+        hits.append(Hit(entry, Fault.model_validate(given | keys), names))
+    return Misfortune(tuple(hits))
+
+
 class Toys:
     """The parts that scripts are made of."""
 
     ask = staticmethod(ask)
     work = staticmethod(work)
     answering = staticmethod(answering)
+    chunked = staticmethod(chunked)
+    misfortune = staticmethod(misfortune)
     device = staticmethod(toy_device)
     Script = Script
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hat_sim.protocol.effects import PHASES, Phase
 from hat_sim.protocol.ledger import DELIVERED, IN_FLIGHT, LedgerRow
-from hat_sim.simulation.record import TargetTimes, WorldRecord
+from hat_sim.simulation.record import Spent, TargetTimes, WorldRecord
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of, rounded_floats
 
 IDENTITY = Identity("toy", "ab" * 32, 7, "hat")
@@ -27,6 +27,14 @@ def outcome(target: str, accuracy: float = 0.5, alone: float = 0.25) -> TargetOu
     return TargetOutcome(target, "one", accuracy, 0.4, alone, 0.3, ("a", "b"), ("b",), 1000, ("a note",))
 
 
+def spent(compute: dict[str, float], radio: dict[str, float]) -> list[Spent]:
+    """What devices spend on training, and on frames of the coarse phase."""
+    return [
+        *(Spent(name, "compute", "train", 0, 1, joules) for name, joules in compute.items()),
+        *(Spent(name, "radio", "coarse", 1, 1, joules) for name, joules in radio.items()),
+    ]
+
+
 @pytest.fixture
 def worlds() -> list[WorldRecord]:
     """Two worlds of a target each; the second is the slower one."""
@@ -38,15 +46,15 @@ def worlds() -> list[WorldRecord]:
         ],
         [],
         {"target-one": TargetTimes(2_000_000_000, {"coarse": 500_000_000, "train": 1_500_000_000})},
-        {"target-one": 4.0, "a": 1.0},
-        {"target-one": 0.5, "a": 0.25},
+        spent({"target-one": 4.0, "a": 1.0}, {"target-one": 0.5, "a": 0.25}),
+        ("target-one", "a"),
     )
     second = WorldRecord(
         [row("target-two", "fine", "join", 85, 120)],
         [],
         {"target-two": TargetTimes(3_000_000_000, {"fine": 3_000_000_000})},
-        {"target-two": 2.0},
-        {"target-two": 0.125, "a": 0.125},
+        spent({"target-two": 2.0}, {"target-two": 0.125, "a": 0.125}),
+        ("target-two", "a"),
     )
     return [first, second]
 
@@ -71,7 +79,7 @@ def test_keys_are_in_the_order_of_the_contract(result: dict[str, Any]) -> None:
         "payload_bytes wire_bytes frames by_phase by_kind all_models_bytes saving"
     )
     assert list(result["time"]) == ["simulated_s", "by_phase"]
-    assert list(result["energy_j"]) == ["compute", "radio", "by_device"]
+    assert " ".join(result["energy_j"]) == "compute radio by_device idle by_phase idle_devices"
 
 
 def test_a_result_by_hand(result: dict[str, Any]) -> None:
@@ -95,6 +103,9 @@ def test_a_result_by_hand(result: dict[str, Any]) -> None:
         "compute": 7.0,
         "radio": 1.0,
         "by_device": {"a": 1.375, "target-one": 4.5, "target-two": 2.125},
+        "idle": None,
+        "by_phase": {"coarse": 1.0, "fine": 0.0, "transfer": 0.0, "train": 7.0},
+        "idle_devices": {"counted": 0, "of": 3},
     }
     one, two = result["targets"]
     assert one == {
@@ -167,7 +178,7 @@ def test_targets_that_share_a_world_share_its_joules(worlds: list[WorldRecord]) 
 
 
 def test_a_run_without_traffic_has_saved_everything() -> None:
-    world = WorldRecord([], [], {"target-one": TargetTimes(5, {"train": 5})}, {"target-one": 1.0}, {})
+    world = WorldRecord([], [], {"target-one": TargetTimes(5, {"train": 5})}, spent({"target-one": 1.0}, {}))
     result = result_of(IDENTITY, [outcome("target-one")], [world])
     assert result["traffic"]["saving"] == 1
     assert result["traffic"]["by_phase"] == dict.fromkeys(PHASES, 0)
@@ -188,7 +199,7 @@ rows = st.builds(
 def test_sums_are_exactly_those_of_the_ledger(ledger: list[LedgerRow]) -> None:
     """As integers of any size, in total, by target, by phase and by kind."""
     times = {name: TargetTimes(1, {"train": 1}) for name in TARGETS}
-    world = WorldRecord(ledger, [], times, {}, {})
+    world = WorldRecord(ledger, [], times, [])
     result = result_of(IDENTITY, [outcome(name) for name in TARGETS], [world])
     traffic = json.loads(json.dumps(result))["traffic"]
     payload = sum(it.payload_bytes for it in ledger)
@@ -225,7 +236,8 @@ def test_floats_are_rounded_to_nine_digits_and_nothing_else_is() -> None:
 def test_figures_below_the_ninth_digit_do_not_show(worlds: list[WorldRecord]) -> None:
     """What the last bit of a sum may be on another machine is no part of the answer."""
     shifted = [
-        replace(world, compute_j={k: v * (1 + 1e-15) for k, v in world.compute_j.items()}) for world in worlds
+        replace(world, spent=[replace(it, joules=it.joules * (1 + 1e-15)) for it in world.spent])
+        for world in worlds
     ]
     outcomes = [outcome("target-one"), outcome("target-two", 1.0, 0.5)]
     assert json.dumps(result_of(IDENTITY, outcomes, shifted)) == json.dumps(

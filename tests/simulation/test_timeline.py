@@ -62,8 +62,12 @@ def test_every_event_has_what_the_format_wants(world: WorldRecord) -> None:
                 assert event["name"] in {"process_name", "thread_name"} and event["args"]["name"]
             case "X":
                 assert event["ts"] >= 0 and event["dur"] > 0 and event["cat"]
-            case _:
+            case "s" | "f":
                 assert event["ts"] >= 0 and isinstance(event["id"], int) and event["cat"]
+            case "i":
+                assert event["ts"] >= 0 and event["s"] == "t"
+            case other:
+                pytest.fail(f"an event of kind {other}")
 
 
 def test_worlds_are_processes_and_each_device_has_a_track_for_its_work_and_for_its_link(
@@ -158,3 +162,19 @@ def test_a_thousand_devices_are_a_few_megabytes(toy: Callable[..., Any], toys: A
     assert len(tracks(found)) == 3 + 3 * 1000 - 1, "the target does not compute"
     size = sum(len(json.dumps(it, separators=(",", ":"))) for it in found)
     assert len(record.ledger) == 6000 and size < 200 * len(found) < 6e6
+
+
+def test_a_fault_is_an_instant_of_its_device_and_its_end_another(toy: Callable[..., Any], toys: Any) -> None:
+    """A fault that outlasts the world has no end in it."""
+    hits = toys.misfortune(
+        ("a", {"kind": "straggler", "at": "1 ms", "duration": "2 ms", "factor": 2.0}),
+        ("b", {"kind": "down", "at": "1 ms", "duration": "1 h"}),
+    )
+    target = toys.Script(toys.ask("a", "b", deadline_ms=20))
+    record, _, _ = toy({"t": target}, {"a": toys.answering(), "b": toys.answering()}, misfortune=hits)
+    found = [event for event in events(record) if event["ph"] == "i"]
+    assert [(event["name"], event["ts"]) for event in found] == [
+        ("straggler", 1000),
+        ("straggler is over", 3000),
+        ("down", 1000),
+    ]

@@ -148,3 +148,21 @@ def test_the_options_of_a_method_are_parameters_with_their_defaults(document) ->
     found = parameters_of(prepare(document("method={name: fine-tune}")))
     assert found["method.name"] == "fine-tune" and found["method.steps"] == 60
     assert "method.eta" not in found
+
+
+FAULTS = "faults=[{kind: down, share: 0.2, at: 1 s, duration: 2 s}, {kind: corrupt}]"
+
+
+def test_faults_are_parameters_by_their_place_in_base_units(grid) -> None:
+    cells = grid("faults.0.share=0,0.5", "faults.0.duration=1 s,500 ms", changes=(FAULTS,)).cells
+    found = [(it.parameters["faults.0.share"], it.parameters["faults.0.duration"]) for it in cells]
+    assert found == [(0, 10**9), (0, 5 * 10**8), (0.5, 10**9), (0.5, 5 * 10**8)]
+    assert {it.parameters["faults.1.kind"] for it in cells} == {"corrupt"}
+    assert not any("faults" in path for path in grid("method.eta=0.2").cells[0].parameters)
+
+
+def test_a_sweep_over_a_fault_is_the_same_one_whatever_the_file_says_of_it(grid) -> None:
+    vary = "faults.0.share=0,0.5"
+    one, other = (grid(vary, changes=(FAULTS.replace("0.2", it),)) for it in ("0.2", "0.7"))
+    assert one.sha256() == other.sha256()
+    assert one.sha256() != grid(vary, changes=(FAULTS.replace("2 s", "3 s"),)).sha256()

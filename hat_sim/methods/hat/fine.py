@@ -12,7 +12,7 @@ know the same of the target's classes, it adds the same to all, and the N_p of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,17 +53,22 @@ def best(
     candidates: Mapping[str, Candidate],
     own_classes: tuple[str, ...],
     options: SelectionOptions,
+    here: Sequence[str] = (),
+    gone: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """`options.top` sources, greedily by score and coverage; ties go by score, then by name."""
-    missing = set(own_classes)
-    left = set(ranking)
+    """As many sources as `options.top` lacks of those that are `here`; ties go by score, then by name.
+
+    They are chosen greedily by score and coverage, and those that are `gone` are not.
+    """
+    missing = set(own_classes).difference(*(candidates[name].classes for name in here))
+    left = set(ranking).difference(here, gone)
     chosen: list[str] = []
 
     def place(name: str) -> tuple[float, float, str]:
         gain = len(missing.intersection(candidates[name].classes)) / len(own_classes)
         return (-(ranking[name] + options.coverage * gain), -ranking[name], name)
 
-    while left and len(chosen) < options.top:
+    while left and len(here) + len(chosen) < options.top:
         chosen.append(min(left, key=place))
         left.remove(chosen[-1])
         missing.difference_update(candidates[chosen[-1]].classes)

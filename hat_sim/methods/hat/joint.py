@@ -27,6 +27,7 @@ from hat_sim.methods.hat.options import FusionOptions
 from hat_sim.methods.hat.work import joint_flop
 from hat_sim.methods.training import weighed
 from hat_sim.protocol.effects import Progress
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 
 
@@ -41,7 +42,7 @@ class JointTraining:
     recipe: StudentRecipe
     seed: int
 
-    def flop(self) -> int:
+    def flop(self) -> Work:
         """The work that `joint_flop` counts."""
         sources = [source.model.description for source in self.sources]
         labelled, samples = len(self.pool.labels), len(self.pool.x)

@@ -20,10 +20,21 @@ from hat_sim.methods.base import Task
 from hat_sim.methods.hat import coarse
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, RandomOptions, SelectionOptions
 from hat_sim.methods.hat.work import joint_flop, spaces_flop, spaces_of
-from hat_sim.methods.outline import Choice, Known, Outline, descriptions, known, received, student, work
+from hat_sim.methods.outline import (
+    Choice,
+    Known,
+    Outline,
+    added,
+    descriptions,
+    known,
+    received,
+    student,
+    work,
+)
 from hat_sim.methods.peers.outlines import alone, fetch_models
 from hat_sim.protocol.effects import Ask, Compute, Replies
 from hat_sim.protocol.messages import Centroids, EncoderTransfer, ModelRequest
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import generator
 
 Selecting = Generator[Ask | Compute | Choice, Any, dict[str, Known]]
@@ -32,7 +43,7 @@ Asking = Generator[Ask | Compute, Any, tuple[str, ...]]
 
 
 def hat(task: Task, options: HatOptions) -> Outline:
-    def joint(*sources: Description) -> int:
+    def joint(*sources: Description) -> Work:
         return _joint_flop(task, options, sources)
 
     return (yield from _train_jointly(task, options, (yield from select(task, options, joint))))
@@ -50,7 +61,7 @@ def all_sources(task: Task, options: FusionOptions) -> Outline:
     return (yield from _train_jointly(task, options, models))
 
 
-def select(task: Task, options: SelectionOptions, flop: Callable[..., int]) -> Selecting:
+def select(task: Task, options: SelectionOptions, flop: Callable[..., Work]) -> Selecting:
     """The chosen sources, whose models came over; `flop` is the work that is done with such sources."""
     joined = yield from welcomes(task)
     reads = reads_of(task, joined)
@@ -70,12 +81,12 @@ def select(task: Task, options: SelectionOptions, flop: Callable[..., int]) -> S
             wanted = None
     sources = {name: known(task, it) for name, it in joined.items()}
     without = flop()
-    added = {
-        name: flop(it.description) - without if it.shares(task) else 0
+    beyond = {
+        name: added(flop(it.description), without) if it.shares(task) else Work(0)
         for name, it in sources.items()
         if name in heard
     }
-    chosen = yield Choice(added, options.top, wanted)
+    chosen = yield Choice(beyond, options.top, wanted)
     if wanted is None:
         return {name: here[name] for name in chosen}
     return received(task, (yield Ask("transfer", dict.fromkeys(chosen, wanted))))
@@ -94,9 +105,9 @@ def _ask_in_reference_space(
 def _ask_in_encoder_space(task: Task, shortlist: tuple[str, ...]) -> Asking:
     replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, encoder_request(task)))
     encoders = replies.of(EncoderTransfer)
-    each = [known(task, it).description.encode_flop() for it in encoders.values()]
+    each = [known(task, it).description.encoding() for it in encoders.values()]
     if each:
-        yield work("fine", "encoder centroids", len(task.samples) * sum(each))
+        yield work("fine", "encoder centroids", len(task.samples) * sum(each, Work(0)))
     return tuple(encoders)
 
 
@@ -104,7 +115,7 @@ def _ask_in_logit_space(task: Task, models: dict[str, Known]) -> Asking:
     replies: Replies = yield Ask("fine", dict.fromkeys(models, posterior_request(task)))
     heard = tuple(replies.of(Centroids))
     if heard:
-        flop = len(task.labelled_y) * sum(models[name].description.forward_flop for name in heard)
+        flop = len(task.labelled_y) * sum((models[name].description.forward for name in heard), Work(0))
         yield work("fine", "posterior centroids", flop)
     return heard
 
@@ -117,6 +128,6 @@ def _train_jointly(task: Task, options: FusionOptions, models: dict[str, Known])
     return student(task)
 
 
-def _joint_flop(task: Task, options: FusionOptions, sources: tuple[Description, ...]) -> int:
+def _joint_flop(task: Task, options: FusionOptions, sources: tuple[Description, ...]) -> Work:
     labelled, samples = len(task.labelled_y), len(task.samples)
     return joint_flop(task.description, sources, labelled, samples, task.recipe, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from hat_sim.methods.asks import (
     reference_seed,
 )
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import blank_model, fetch_heads, fetch_models
+from hat_sim.methods.exchange import Fetched, blank_model, fetch_chosen, fetch_heads, fetch_models
 from hat_sim.methods.hat import coarse, fine
 from hat_sim.methods.hat.joint import JointTraining
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, SelectionOptions
@@ -30,6 +31,7 @@ from hat_sim.methods.hat.work import spaces_flop, spaces_of
 from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
 from hat_sim.protocol.messages import Centroids, EncoderTransfer, shaped
+from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 from hat_sim.sensors import Places, taken
 
@@ -43,6 +45,7 @@ def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
         shortlisted=selection.shortlist,
         scores=selection.scores,
         similarities=selection.similarities,
+        replaced=selection.replaced,
     )
 
 
@@ -50,13 +53,15 @@ def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
 class Selection:
     """Who passed coarse selection, the scores of fine selection, and the models that were fetched.
 
-    `similarities` are those of both, by coarse measure and by fine space.
+    `similarities` are those of both, by coarse measure and by fine space. `replaced` holds the sources whose
+    models could not be had, with those that took their places.
     """
 
     shortlist: tuple[str, ...]
     similarities: dict[str, dict[str, float]]
     scores: dict[str, float]
     models: tuple[SourceModel, ...]
+    replaced: dict[str, str | None]
 
 
 def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
@@ -76,15 +81,15 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
             candidates, whole = yield from candidates_in_logit_space(task, shortlist)
     finely = fine.similarities(candidates, own)
     ranking = fine.scores(finely, candidates)
-    chosen = fine.best(ranking, candidates, own, options)
+    choose = partial(fine.best, ranking, candidates, own, options)
     if options.fine_space == "reference":
-        models = yield from fetch_models(task, chosen)
+        fetched = yield from fetch_chosen(choose, partial(fetch_models, task))
     elif options.fine_space == "encoder":
-        models = yield from fetch_heads(task, chosen, encoders)
+        fetched = yield from fetch_chosen(choose, partial(fetch_heads, task, encoders=encoders))
     else:
-        models = tuple(whole[name] for name in chosen)
+        fetched = Fetched(tuple(whole[name] for name in choose()), {})
     similarities: dict[str, dict[str, float]] = {options.similarity: coarsely, options.fine_space: finely}
-    return Selection(shortlist, similarities, ranking, models)
+    return Selection(shortlist, similarities, ranking, fetched.models, fetched.replaced)
 
 
 def candidates_in_reference_space(
@@ -134,7 +139,7 @@ def candidates_in_encoder_space(
             candidates[name] = fine.Candidate(transfer.classes, transfer.centroids, own, transfer.accuracy)
         return candidates
 
-    flop = len(samples) * sum(model.description.encode_flop() for model, _ in received.values())
+    flop = len(samples) * sum((model.description.encoding() for model, _ in received.values()), Work(0))
     candidates = (yield Compute("fine", "encoder centroids", flop, centroids)) if received else {}
     return candidates, {name: model for name, (model, _) in received.items()}
 
@@ -164,7 +169,7 @@ def candidates_in_logit_space(
             candidates[name] = fine.Candidate(reply.classes, reply.centroids, own, reply.accuracy)
         return candidates
 
-    flop = len(labelled) * sum(models[name].model.description.forward_flop for name in received)
+    flop = len(labelled) * sum((models[name].model.description.forward for name in received), Work(0))
     candidates = (yield Compute("fine", "posterior centroids", flop, centroids)) if received else {}
     return candidates, models
 

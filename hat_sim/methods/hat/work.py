@@ -11,6 +11,7 @@ from hat_sim.learning.work import reference_flop
 from hat_sim.methods.asks import Reads
 from hat_sim.methods.base import Task
 from hat_sim.methods.hat.options import FusionOptions
+from hat_sim.protocol.work import Work
 from hat_sim.sensors import Places, shape_taken
 
 
@@ -32,19 +33,19 @@ def joint_flop(
     samples: int,
     recipe: StudentRecipe,
     options: FusionOptions,
-) -> int:
+) -> Work:
     """Frozen parts once over the pool; each step mixer and student; each epoch a look at the pool.
 
     `samples` are those of the pool, the `labelled` ones among them. What the student's encoder says of a
     sample is asked for anew as it learns, but only once where the mixer has been trained before it.
     """
-    encode = student.encode_flop()
+    encode = student.encoding()
     query = 2 * student.width * options.attention_width
-    once, each_step, each_epoch = 0, labelled * 3 * query, samples * query
+    once, each_step, each_epoch = Work(0), Work(labelled * 3 * query), Work(samples * query)
     for it in sources:
-        tail = it.encode_flop(it.frozen_blocks(options.unfrozen_blocks))
-        once += samples * it.encode_flop()
-        mixing = tail + it.head.forward_flop + 2 * it.width * options.attention_width
+        tail = it.encoding(it.frozen_blocks(options.unfrozen_blocks))
+        once += samples * it.encoding()
+        mixing = tail + it.passes(it.head.forward_flop) + 2 * it.width * options.attention_width
         each_step += labelled * 3 * mixing
         each_epoch += samples * mixing
     if options.training == "sequential":
@@ -53,4 +54,4 @@ def joint_flop(
         each_step += labelled * encode * (3 if options.optimizer == "one" else 1)
         each_epoch += samples * encode
     training = recipe.epochs * (recipe.steps_per_epoch * each_step + each_epoch)
-    return once + training + student_flop(student, labelled, samples, recipe, distils=True)
+    return once + training + student.passes(student_flop(student, labelled, samples, recipe, distils=True))

@@ -33,6 +33,7 @@ def hat_plus(task: Task, options: HatPlusOptions) -> Protocol[Fitted]:
         scores=selection.scores,
         similarities=selection.similarities,
         weights={model.name: share for model in models},
+        replaced=selection.replaced,
         notes=() if models else ("no source could be used: the target learned alone",),
     )
 

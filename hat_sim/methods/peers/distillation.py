@@ -20,6 +20,7 @@ from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.methods.peers.work import taught_flop
 from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Compute, Progress, Protocol
+from hat_sim.protocol.work import Work
 
 Models = tuple[SourceModel, ...]
 Weigh = Callable[[Votes], Tensor]
@@ -56,7 +57,7 @@ def distil(task: Task, alpha: float, models: Models, weigh: Weigh) -> Protocol[F
 
 
 def taught(
-    task: Task, models: Models, fit: Callable[[Progress], Fitted], further_flop: int = 0
+    task: Task, models: Models, fit: Callable[[Progress], Fitted], further_flop: Work | int = 0
 ) -> Protocol[Fitted]:
     """What `fit` leaves when it asks all models about the pool and trains a student.
 

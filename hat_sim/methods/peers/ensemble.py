@@ -21,6 +21,7 @@ from hat_sim.methods.peers.options import NoOptions, StackingOptions
 from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.methods.peers.work import stacking_flop, trial_flop
 from hat_sim.protocol.effects import Compute, Progress, Protocol
+from hat_sim.protocol.work import Work
 
 
 def ensemble(task: Task, options: NoOptions) -> Protocol[Fitted]:
@@ -76,7 +77,7 @@ def stack(task: Task, options: StackingOptions, models: Models, progress: Progre
     return Fitted(model.eval(), curve=tuple(curve))
 
 
-def _kept(models: Models, label: str, flop: int, fit: Callable[[Progress], Fitted]) -> Protocol[Fitted]:
+def _kept(models: Models, label: str, flop: Work, fit: Callable[[Progress], Fitted]) -> Protocol[Fitted]:
     fitted: Fitted = yield Compute("train", label, flop, fit)
     names = tuple(source.name for source in models)
     return replace(fitted, shortlisted=names, selected=names)

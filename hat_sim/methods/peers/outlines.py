@@ -8,7 +8,7 @@ from typing import Any
 from hat_sim.learning.architectures import Description
 from hat_sim.methods.asks import join, join_reading, model_request, predict_requests
 from hat_sim.methods.base import Left, Task
-from hat_sim.methods.outline import Choice, Known, Outline, descriptions, received, student, work
+from hat_sim.methods.outline import Choice, Known, Outline, added, descriptions, received, student, work
 from hat_sim.methods.peers.options import (
     DistillationOptions,
     FineTuneOptions,
@@ -102,7 +102,7 @@ def select(task: Task, options: SelectorOptions) -> Outline:
         return (yield from _tuned(task, options, able) if able else alone(task))
     none = taught_flop(task, ())
     chosen = yield Choice(
-        {name: taught_flop(task, (it.description,)) - none for name, it in models.items()}, options.top
+        {name: added(taught_flop(task, (it.description,)), none) for name, it in models.items()}, options.top
     )
     return (yield from _taught(task, taught_flop(task, descriptions(models[name] for name in chosen))))
 

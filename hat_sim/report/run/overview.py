@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import altair as alt
 
-from hat_sim.quantities import counted, duration, joules, percent, points, size
+from hat_sim.quantities import counted, duration, joules, listed, percent, points, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ACCENT, BASELINE
 from hat_sim.report.run.record import RunRecord
 from hat_sim.report.table import Column, table_of
+from hat_sim.simulation.result import idle_told, total_joules
 
 MOST_TARGETS = 60
 MOST_DEVICES = 12
@@ -102,12 +104,14 @@ def energy_figure(run: RunRecord) -> Figure:
     energy = run.result["energy_j"]
     devices = [{"device": name, "joules": amount} for name, amount in energy["by_device"].items()]
     devices.sort(key=lambda row: (-row["joules"], row["device"]))
-    total = energy["compute"] + energy["radio"]
+    total = total_joules(energy)
     first = devices[0]
     share = first["joules"] / total if total else 0.0
+    phases = [f"{phase} {joules(amount)}" for phase, amount in energy.get("by_phase", {}).items()]
     caption = (
         f"{first['device']} spends {percent(share)} of {joules(total)}; of all, computing takes "
-        f"{joules(energy['compute'])} and the radio {joules(energy['radio'])}."
+        f"{joules(energy['compute'])} and the radio {joules(energy['radio'])}. "
+        f"By phase: {listed(phases)}. {waiting(energy)}."
     )
     rest = devices[MOST_DEVICES:]
     shown = devices
@@ -128,6 +132,12 @@ def energy_figure(run: RunRecord) -> Figure:
             left_out="result.json of the run folder has all",
         ),
     )
+
+
+def waiting(energy: Mapping[str, Any]) -> str:
+    """What an `energy_j` of a result counts of devices that wait."""
+    amount, whose = idle_told(energy)
+    return f"Idle: {amount} ({whose})"
 
 
 @cache

@@ -10,14 +10,17 @@ from hat_sim.report.page import Listing, Page, Panel, Section, Tile
 from hat_sim.report.run.fleet import fleet_figure
 from hat_sim.report.run.fusion import class_weight_figure, weight_figure
 from hat_sim.report.run.learning import learning_figures
-from hat_sim.report.run.overview import accuracy_figure, energy_figure, slowest, time_figure
+from hat_sim.report.run.overview import accuracy_figure, energy_figure, slowest, time_figure, waiting
 from hat_sim.report.run.record import RunRecord, TargetRecord
 from hat_sim.report.run.rounds import rounds_figure
 from hat_sim.report.run.selection import hindsight_figure, score_figure, source_listing
 from hat_sim.report.run.timeline import timeline_figure
 from hat_sim.report.run.traffic import traffic_figures
+from hat_sim.simulation.battery import batteries_told
 from hat_sim.simulation.diagnosis import sentences
 from hat_sim.simulation.eligibility import told
+from hat_sim.simulation.result import total_joules
+from hat_sim.simulation.toll import sentences as faults_in_words
 
 MOST_PANELS = 40
 MOST_SOURCES = 2000
@@ -30,8 +33,10 @@ def run_page(run: RunRecord) -> Page:
     detailed = run.targets[:MOST_PANELS]
     remarks = [
         *result["notes"],
+        *(f"Faults: {it}" for it in faults_in_words(result["faults"])),
         *told(result["targets"]),
         *sorted({note for it in result["targets"] for note in it["notes"]}),
+        *(f"Battery: {sentence}" for sentence in batteries_told(result["targets"])),
     ]
     if len(detailed) < len(run.targets):
         remarks.append(
@@ -98,7 +103,7 @@ def _answer(run: RunRecord) -> str:
         f"({percent(result['accuracy_target_only'])}). This moved {size(traffic['payload_bytes'])}, "
         f"{percent(abs(traffic['saving']))} {saved} than sending {whose} model would, and took "
         f"{duration(result['time']['simulated_s'])} of simulated time{longest} and "
-        f"{joules(energy['compute'] + energy['radio'])}."
+        f"{joules(total_joules(energy))}."
     )
 
 
@@ -128,7 +133,11 @@ def _tiles(run: RunRecord) -> tuple[Tile, ...]:
             f"{percent(train / whole if whole else 0.0)} of it training"
             + (f"; {slowest(run)}" if len(run.targets) > 1 else ""),
         ),
-        Tile("Energy", joules(energy["compute"] + energy["radio"]), f"{joules(energy['radio'])} of it radio"),
+        Tile(
+            "Energy",
+            joules(total_joules(energy)),
+            f"{joules(energy['radio'])} of it radio. {waiting(energy)}",
+        ),
         Tile(
             "Sources chosen",
             f"{chosen:,} of {sources:,}",
