@@ -26,6 +26,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from hat_sim.containment import abandonable, contained, kill_contained, terminable
 from hat_sim.data.domain import Dataset, Domain
 from hat_sim.errors import HatSimError, LostProcessError, RemoteError, UserError
+from hat_sim.garbage import collect_rarely
 from hat_sim.methods.registry import find_method
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
@@ -113,6 +114,7 @@ class _HostActor:
 
     def __init__(self) -> None:
         _one_thread()
+        collect_rarely()
         from nodes.host import Host
 
         self._datasets: dict[str, Dataset] = {}
@@ -190,6 +192,7 @@ class _TargetActor:
     """One target after the other; a second thread tells how far long computations are."""
 
     def __init__(self) -> None:
+        collect_rarely()
         self._doing = ""
 
     def prepare(self) -> None:
