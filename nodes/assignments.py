@@ -36,6 +36,10 @@ class Lesson:
     labels: tuple[int, ...] | None = None
     sensors: Sensors | None = None
 
+    def __hash__(self) -> int:
+        """Of what tells most lessons apart: each of many devices is looked up by its lesson."""
+        return hash((self.domain, self.description.name, self.seed, self.labels))
+
 
 @dataclass(frozen=True)
 class Expanded:
