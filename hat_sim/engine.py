@@ -33,7 +33,18 @@ from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
 from hat_sim.sensors import channels_of
 from hat_sim.simulation.record import RunRecord, SourceWorth, TargetResult
-from nodes.assignments import AnsweringRecord, Damaged, DeviceRecord, Joining, Lesson, Part, Trained
+from nodes.assignments import (
+    AnsweringRecord,
+    Claim,
+    Claiming,
+    Damaged,
+    DeviceRecord,
+    Joining,
+    Lesson,
+    Part,
+    Request,
+    Trained,
+)
 from nodes.casting import Hosts, check_actors, host_count
 from nodes.staging import Stage, Watch
 from nodes.world import Report
@@ -151,12 +162,12 @@ class _HostActor:
             self._records.pop(number, None)
 
     @_tells
-    def answer(self, requests: Sequence[tuple[int, Parcel, bool]]) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         asked: list[tuple[AnsweringRecord, bytes]] = []
-        for number, parcel, is_damaged in requests:
-            record = self._record(number)
-            asked.append((Damaged(record) if is_damaged else record, _frame(parcel)))
-        return [replace(answer, parcel=_store(answer.parcel)) for answer in self._host.answer(asked)]
+        for it in requests:
+            record = self._record(it.number, it.claim)
+            asked.append((Damaged(record) if it.is_damaged else record, _frame(it.parcel)))
+        return [_stored(answer) for answer in self._host.answer(asked)]
 
     @_tells
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> list[int]:
@@ -178,14 +189,16 @@ class _HostActor:
 
         return accuracy_alone(*task_and_examination(joining, dataset.load(joining.domain)))
 
-    def _record(self, number: int) -> DeviceRecord:
+    def _record(self, number: int, claim: Claim | None = None) -> DeviceRecord:
         """LostProcessError where only the actor before this one was taught it."""
         if number not in self._records:
             raise LostProcessError("its successor has been taught nothing yet")
-        return self._records[number]
+        record = self._records[number]
+        return Claiming(record, claim) if claim and isinstance(record, Lesson) else record
 
     def _load(self, record: DeviceRecord) -> Domain:
-        return self._datasets[record.data].load(record.domain)
+        of = record.lesson if isinstance(record, Claiming) else record
+        return self._datasets[of.data].load(of.domain)
 
 
 class _TargetActor:
@@ -295,7 +308,7 @@ class _Host:
     def forget(self, numbers: Sequence[int]) -> _Result[None]:
         return self._result(self._actor.forget.remote(list(numbers)))
 
-    def answer(self, requests: Sequence[tuple[int, Parcel, bool]]) -> _Result[list[Answer]]:
+    def answer(self, requests: Sequence[Request]) -> _Result[list[Answer]]:
         return self._result(self._actor.answer.remote(requests))
 
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> _Result[list[int]]:
@@ -451,9 +464,16 @@ def _one_thread() -> None:
 
 def _store(parcel: Parcel) -> Parcel:
     """The parcel with a reference in place of each large frame."""
+    if parcel.length < LARGE and not parcel.more:
+        return parcel
     more = tuple(map(_store, parcel.more))
     content = parcel.content if parcel.length < LARGE else ray.put(parcel.content)
     return replace(parcel, content=content, more=more)
+
+
+def _stored(answer: Answer) -> Answer:
+    parcel = _store(answer.parcel)
+    return answer if parcel is answer.parcel else replace(answer, parcel=parcel)
 
 
 def _fetch(content: Any) -> bytes:

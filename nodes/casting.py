@@ -10,9 +10,10 @@ from hat_sim.errors import UserError
 from hat_sim.learning.architectures import Description, describe
 from hat_sim.preflight import Plan
 from hat_sim.scenario.fleet import Device, Fleet
+from hat_sim.seeding import derive_seed
 from hat_sim.sensors import AND, Sensors, carried, channels_of, shape_taken
 from hat_sim.simulation.record import TargetResult
-from nodes.assignments import Expanded, Joining, Lesson
+from nodes.assignments import Claim, Expanded, Joining, Lesson
 
 Hosts = int | Literal["per-device"]
 
@@ -65,6 +66,16 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
         return made[pair]
 
     return {key_of(device): lesson(device) for device in _first_sources(plan)}
+
+
+def claims_of(plan: Plan) -> dict[str, Claim]:
+    """By its key, how each device judged its model, where the scenario lets each judge for itself."""
+    sources = plan.scenario.sources
+    samples = None if isinstance(sources, tuple) else sources.claim_samples
+    if samples is None:
+        return {}
+    seed = plan.scenario.seed
+    return {key_of(it): Claim(samples, derive_seed(seed, "claim", it.name)) for it in _first_sources(plan)}
 
 
 def as_joined(fleet: Fleet, results: Mapping[str, TargetResult]) -> Fleet:
