@@ -105,10 +105,10 @@ def _bars(target: TargetRecord) -> Iterator[Bar]:
     """What each device did; devices that the timeline shows together are one without a name."""
     for it in target.timeline.stretches:
         yield Bar(it.device or NAMELESS, COMPUTE, it.phase, it.label, it.start_s, it.end_s, it.count)
-    yield from _sent(target)
+    yield from sent_bars(target)
 
 
-def _sent(target: TargetRecord) -> Iterator[Bar]:
+def sent_bars(target: TargetRecord) -> Iterator[Bar]:
     """The frames that arrived, those of one device, phase and kind merged as `merge` does it, by columns."""
     frames = target.frames.filter(pc.is_valid(target.frames["arrived_ns"]))
     senders, phases, kinds = (
