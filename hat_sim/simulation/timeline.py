@@ -103,7 +103,7 @@ def _others(
             figures = (1, row.payload_bytes, row.wire_bytes)
             sent[row.phase, row.kind].append((row.sent_ns, row.arrived_ns, figures))
     for (phase, kind), stretches in sent.items():
-        for number, (start_ns, end_ns, figures) in enumerate(merged(stretches)):
+        for number, (start_ns, end_ns, sums) in enumerate(merged(stretches)):
             event = {
                 "name": f"{kind} of others",
                 "cat": phase,
@@ -111,7 +111,7 @@ def _others(
                 "pid": process,
                 "tid": thread,
             }
-            args = dict(zip(("frames", "payload_bytes", "wire_bytes"), figures, strict=True))
+            args = dict(zip(("frames", "payload_bytes", "wire_bytes"), sums, strict=True))
             yield event | {"ph": "b", "ts": start_ns / NS_PER_US, "args": args}
             yield event | {"ph": "e", "ts": end_ns / NS_PER_US}
 
