@@ -35,7 +35,7 @@ class Candidate:
 
 
 def similarities(candidates: Mapping[str, Candidate], own_classes: tuple[str, ...]) -> dict[str, float]:
-    """How similar each source's centroids are to the target's; those of one space and like classes at once."""
+    """How similar each source's centroids are to the target's; those of one space and classes at once."""
     alike: defaultdict[tuple[int, tuple[str, ...]], dict[int, Candidate]] = defaultdict(dict)
     for name, it in candidates.items():
         if it.own.shape[1] != it.centroids.shape[1]:
