@@ -19,7 +19,7 @@ from statistics import median
 
 from benchmarks.figure import Bound, Figure
 from benchmarks.process import HAT_SIM, Watched, watch
-from benchmarks.selection import pairs_s
+from benchmarks.selection import A_DEVICE, GROWTH, pairs_s
 
 COUNTS = (10, 100, 1000, 10_000, 100_000)
 QUICK = (10, 1000)
@@ -29,7 +29,6 @@ LARGE = 10_000
 HOSTS = 2
 MOST_PAIRS = 100
 TABLE, FILES = "Selection over a growing fleet, on two hosts", "What large fleets leave behind"
-A_DEVICE, GROWTH = Bound("at most", 0.3), Bound("at most", 1.3)
 MEMORY, SIZE = Bound("at most", 3 * 1024), Bound("at most", 5_000_000)
 
 

@@ -26,7 +26,7 @@ def render(entries: Mapping[str, Entry]) -> str:
     """The page, in Markdown."""
     parts = [HEAD, *_bounds(entries)]
     for name in NAMES:
-        parts += [f"## {name}\n\n{description(name)}\n", *_benchmark(name, entries.get(name))]
+        parts += [f"## {name}\n\n{description(name)}\n", *benchmark(name, entries.get(name))]
     return "\n".join(parts)
 
 
@@ -43,7 +43,8 @@ def _bounds(entries: Mapping[str, Entry]) -> Iterator[str]:
     yield _markdown(("figure", "value", "bound", "against", "holds"), rows)
 
 
-def _benchmark(name: str, entry: Entry | None) -> Iterator[str]:
+def benchmark(name: str, entry: Entry | None) -> Iterator[str]:
+    """The figures of one benchmark, with its commands and where it was measured, or that they are missing."""
     if entry is None:
         yield f"**Missing:** it has not been run; `python -m benchmarks {name}` does.\n"
         return

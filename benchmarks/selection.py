@@ -1,10 +1,9 @@
-"""Where the processor time of selection goes, in one process, without Ray.
-
-    python -m benchmarks.selection [--profile] COUNT [PATH=VALUE ...]
+"""Processor time of coarse and fine selection over 1,000 to 100,000 devices, in one process, without Ray.
 
 The target, one host and the conductor of `fleet_scale.yaml` call each other directly until the chosen models
 are asked for. What is done once for each distinct pair of domain and architecture (training, samples,
-features) is told apart. Seconds are of the processor: they suffer less from what else the machine does.
+features) is told apart. Processor time suffers less than wall time from what else the machine does.
+`python -m benchmarks.selection [--profile] COUNT [PATH=VALUE ...]` shows where it goes.
 """
 
 from __future__ import annotations
@@ -23,7 +22,9 @@ from typing import Any
 
 import torch
 
+from benchmarks.figure import Bound, Figure
 from benchmarks.machine import ROOT
+from benchmarks.process import watch
 from hat_sim.garbage import collect_rarely
 from hat_sim.preflight import Plan, load_checked, prepare
 from hat_sim.protocol.steps import Answer, ComputeStep, Parcel
@@ -35,6 +36,10 @@ from nodes.joining import task_and_examination
 from nodes.target import Target
 
 SCENARIO = ROOT / "benchmarks" / "fleet_scale.yaml"
+COUNTS = (1000, 10_000, 100_000)
+QUICK = (1000,)
+TABLE = "Processor time of selection, by part"
+A_DEVICE, GROWTH = Bound("at most", 0.3), Bound("at most", 1.3)
 SELECTION = ("target", "hosts", "conductor and network")
 
 Ticket = Callable[[], Any]
@@ -138,6 +143,37 @@ def pairs_s(count: int) -> float:
     """Processor seconds to make samples and features of the pairs of so many devices."""
     seconds = measure(count)
     return seconds["pairs: samples"] + seconds["pairs: features"]
+
+
+def run(quick: bool) -> list[Figure]:
+    """Each size in a process of its own."""
+    figures, a_device = [], {}
+    for count in QUICK if quick else COUNTS:
+        row, command = f"{count:,} devices", f"python -m benchmarks.selection {count}"
+        watched = watch([sys.executable, *command.split()[1:]], {"OMP_NUM_THREADS": "1"})
+        found = json.loads(watched.output)
+        a_device[count] = found["selection_ms_a_device"]
+        bound = A_DEVICE if count > min(COUNTS) else None
+        figures += [Figure(TABLE, row, part, value, "s", command) for part, value in found["seconds"].items()]
+        figures += [
+            Figure(TABLE, row, "selection for each device", a_device[count], "ms", command, bound=bound),
+            Figure(TABLE, row, "peak memory", found["peak_mib"], "MiB", command),
+        ]
+    if not quick:
+        few, many = min(COUNTS), max(COUNTS)
+        figures.append(
+            Figure(
+                TABLE,
+                f"{many:,} devices",
+                f"selection for each device, against {few:,}",
+                a_device[many] / a_device[few],
+                "ratio",
+                "python -m benchmarks selection",
+                reference="it hardly grows",
+                bound=GROWTH,
+            )
+        )
+    return figures
 
 
 def main(arguments: Sequence[str]) -> None:
