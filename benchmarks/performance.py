@@ -33,6 +33,7 @@ def render(results: Mapping[str, Entry], hot_spots: Mapping[str, Entry]) -> str:
     for name, heading in SECTIONS.items():
         parts += [f"## {heading}\n\n{description(name)}\n", *benchmark(name, results.get(name))]
     parts += ["## Hot spots, before and after\n", *benchmark("hot_spots", hot_spots.get("hot_spots"))]
+    parts += ["## Beside Flower\n", *benchmark("peers", hot_spots.get("peers"))]
     return "\n".join(parts)
 
 
