@@ -281,6 +281,7 @@ def rank_of(name: str) -> int:
     return _ENCODERS[name][0]
 
 
+@cache
 def fitting(shape: tuple[int, ...]) -> tuple[str, ...]:
     """The architectures that read inputs of this shape."""
     return tuple(name for name, (rank, _) in _ENCODERS.items() if rank == len(shape))

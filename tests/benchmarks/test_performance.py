@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.performance import HOT_SPOTS, PAGE, render
 from benchmarks.page import RESULTS
+from benchmarks.performance import HOT_SPOTS, PAGE, render
 from benchmarks.store import read_results
 
 
