@@ -16,6 +16,7 @@ from benchmarks.store import Entry, read_results
 HOT_SPOTS = ROOT / "benchmarks" / "hot_spots.json"
 PAGE = ROOT / "docs" / "performance.md"
 
+HOW = "python -m benchmarks.selection 10000"
 HEAD = """# Performance
 
 Made by `python -m benchmarks.performance`; no figure here is typed by hand. Wall times are of a machine that
@@ -32,8 +33,8 @@ def render(results: Mapping[str, Entry], hot_spots: Mapping[str, Entry]) -> str:
     parts = [HEAD]
     for name, heading in SECTIONS.items():
         parts += [f"## {heading}\n\n{description(name)}\n", *benchmark(name, results.get(name))]
-    parts += ["## Hot spots, before and after\n", *benchmark("hot_spots", hot_spots.get("hot_spots"))]
-    parts += ["## Beside Flower\n", *benchmark("peers", hot_spots.get("peers"))]
+    parts += ["## Hot spots, before and after\n", *benchmark("hot_spots", hot_spots.get("hot_spots"), HOW)]
+    parts += ["## Beside Flower\n", *benchmark("peers", hot_spots.get("peers"), "python -m benchmarks.peers")]
     return "\n".join(parts)
 
 
