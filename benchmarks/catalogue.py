@@ -11,6 +11,7 @@ NAMES = (
     "startup",
     "hapt_run",
     "fleet_scale",
+    "selection",
     "sweep",
     "report",
     "demo",

@@ -26,7 +26,7 @@ def render(entries: Mapping[str, Entry]) -> str:
     """The page, in Markdown."""
     parts = [HEAD, *_bounds(entries)]
     for name in NAMES:
-        parts += [f"## {name}\n\n{description(name)}\n", *_benchmark(name, entries.get(name))]
+        parts += [f"## {name}\n\n{description(name)}\n", *benchmark(name, entries.get(name))]
     return "\n".join(parts)
 
 
@@ -43,9 +43,11 @@ def _bounds(entries: Mapping[str, Entry]) -> Iterator[str]:
     yield _markdown(("figure", "value", "bound", "against", "holds"), rows)
 
 
-def _benchmark(name: str, entry: Entry | None) -> Iterator[str]:
+def benchmark(name: str, entry: Entry | None, command: str | None = None) -> Iterator[str]:
+    """The figures of one benchmark, with its commands and where it was measured, or that they are missing."""
+    command = command or f"python -m benchmarks {name}"
     if entry is None:
-        yield f"**Missing:** it has not been run; `python -m benchmarks {name}` does.\n"
+        yield f"**Missing:** it has not been run; `{command}` does.\n"
         return
     if entry.error:
         yield f"**Missing:** it failed.\n\n```\n{entry.error}\n```\n"
@@ -57,7 +59,7 @@ def _benchmark(name: str, entry: Entry | None) -> Iterator[str]:
         if not commands.items() <= known.items():
             yield _commands(commands)
         known = commands
-    yield _provenance(name, entry)
+    yield _provenance(command, entry)
 
 
 def _pivot(title: str, figures: Sequence[Figure]) -> Iterator[str]:
@@ -78,12 +80,12 @@ def _commands(commands: Mapping[str, str]) -> str:
     return "".join(f"- {row}: `{command}`\n" for row, command in commands.items())
 
 
-def _provenance(name: str, entry: Entry) -> str:
+def _provenance(command: str, entry: Entry) -> str:
     machine = entry.machine
     packages = ", ".join(f"{package} {version}" for package, version in machine["packages"].items())
     warning = " **Quick settings: too few repetitions to mean much.**" if entry.quick else ""
     return (
-        f"Measured by `python -m benchmarks {name}` in {entry.wall_s:,.0f} s, at "
+        f"Measured by `{command}` in {entry.wall_s:,.0f} s, at "
         f"{f'commit {entry.commit}' if entry.commit else 'no commit'}, on {machine['cores']} cores of "
         f"{machine['processor']} with {machine['memory_bytes'] / 2**30:.0f} GiB, {machine['system']}, Python "
         f"{machine['python']}, {packages}.{warning}\n"

@@ -26,13 +26,25 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from hat_sim.containment import abandonable, contained, kill_contained, terminable
 from hat_sim.data.domain import Dataset, Domain
 from hat_sim.errors import HatSimError, LostProcessError, RemoteError, UserError
+from hat_sim.garbage import collect_rarely
 from hat_sim.methods.registry import find_method
 from hat_sim.preflight import Plan
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, AskStep, Parcel, Step
 from hat_sim.sensors import channels_of
 from hat_sim.simulation.record import RunRecord, SourceWorth, TargetResult
-from nodes.assignments import AnsweringRecord, Damaged, DeviceRecord, Joining, Lesson, Part, Trained
+from nodes.assignments import (
+    AnsweringRecord,
+    Claim,
+    Claiming,
+    Damaged,
+    DeviceRecord,
+    Joining,
+    Lesson,
+    Part,
+    Request,
+    Trained,
+)
 from nodes.casting import Hosts, check_actors, host_count
 from nodes.staging import Stage, Watch
 from nodes.world import Report
@@ -113,6 +125,7 @@ class _HostActor:
 
     def __init__(self) -> None:
         _one_thread()
+        collect_rarely()
         from nodes.host import Host
 
         self._datasets: dict[str, Dataset] = {}
@@ -149,12 +162,12 @@ class _HostActor:
             self._records.pop(number, None)
 
     @_tells
-    def answer(self, requests: Sequence[tuple[int, Parcel, bool]]) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         asked: list[tuple[AnsweringRecord, bytes]] = []
-        for number, parcel, is_damaged in requests:
-            record = self._record(number)
-            asked.append((Damaged(record) if is_damaged else record, _frame(parcel)))
-        return [replace(answer, parcel=_store(answer.parcel)) for answer in self._host.answer(asked)]
+        for it in requests:
+            record = self._record(it.number, it.claim)
+            asked.append((Damaged(record) if it.is_damaged else record, _frame(it.parcel)))
+        return [_stored(answer) for answer in self._host.answer(asked)]
 
     @_tells
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> list[int]:
@@ -176,20 +189,23 @@ class _HostActor:
 
         return accuracy_alone(*task_and_examination(joining, dataset.load(joining.domain)))
 
-    def _record(self, number: int) -> DeviceRecord:
+    def _record(self, number: int, claim: Claim | None = None) -> DeviceRecord:
         """LostProcessError where only the actor before this one was taught it."""
         if number not in self._records:
             raise LostProcessError("its successor has been taught nothing yet")
-        return self._records[number]
+        record = self._records[number]
+        return Claiming(record, claim) if claim and isinstance(record, Lesson) else record
 
     def _load(self, record: DeviceRecord) -> Domain:
-        return self._datasets[record.data].load(record.domain)
+        of = record.lesson if isinstance(record, Claiming) else record
+        return self._datasets[of.data].load(of.domain)
 
 
 class _TargetActor:
     """One target after the other; a second thread tells how far long computations are."""
 
     def __init__(self) -> None:
+        collect_rarely()
         self._doing = ""
 
     def prepare(self) -> None:
@@ -292,7 +308,7 @@ class _Host:
     def forget(self, numbers: Sequence[int]) -> _Result[None]:
         return self._result(self._actor.forget.remote(list(numbers)))
 
-    def answer(self, requests: Sequence[tuple[int, Parcel, bool]]) -> _Result[list[Answer]]:
+    def answer(self, requests: Sequence[Request]) -> _Result[list[Answer]]:
         return self._result(self._actor.answer.remote(requests))
 
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> _Result[list[int]]:
@@ -448,9 +464,16 @@ def _one_thread() -> None:
 
 def _store(parcel: Parcel) -> Parcel:
     """The parcel with a reference in place of each large frame."""
+    if parcel.length < LARGE and not parcel.more:
+        return parcel
     more = tuple(map(_store, parcel.more))
     content = parcel.content if parcel.length < LARGE else ray.put(parcel.content)
     return replace(parcel, content=content, more=more)
+
+
+def _stored(answer: Answer) -> Answer:
+    parcel = _store(answer.parcel)
+    return answer if parcel is answer.parcel else replace(answer, parcel=parcel)
 
 
 def _fetch(content: Any) -> bytes:

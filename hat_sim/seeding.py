@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+MOST_DERIVED = 2**63
+"""What every derived seed is below."""
+
+
 def derive_seed(seed: int, purpose: str, *names: str) -> int:
     """A 63-bit seed for one purpose and, where given, one domain, device or architecture.
 

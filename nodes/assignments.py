@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from hat_sim.data.domain import Dataset
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
 from hat_sim.protocol.messages import Precision
+from hat_sim.protocol.steps import Parcel
 from hat_sim.scenario.faults import ProtocolOptions
 from hat_sim.sensors import Sensors
 
@@ -36,6 +37,10 @@ class Lesson:
     labels: tuple[int, ...] | None = None
     sensors: Sensors | None = None
 
+    def __hash__(self) -> int:
+        """Of what tells most lessons apart: each of many devices is looked up by its lesson."""
+        return hash((self.domain, self.description.name, self.seed, self.labels))
+
 
 @dataclass(frozen=True)
 class Expanded:
@@ -56,7 +61,22 @@ class Expanded:
     sensors: Sensors | None = None
 
 
-DeviceRecord = Lesson | Expanded
+class Claim(NamedTuple):
+    """How a source judged the model that it shares: by so many validation samples, on its own `seed`."""
+
+    samples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Claiming:
+    """One of many devices of a lesson, which claims an accuracy of its own."""
+
+    lesson: Lesson
+    claim: Claim
+
+
+DeviceRecord = Lesson | Expanded | Claiming
 """What a source knows is a function of this."""
 
 
@@ -69,6 +89,15 @@ class Damaged:
 
 AnsweringRecord = DeviceRecord | Damaged
 """All that a source's answers are a function of, but for the requests."""
+
+
+class Request(NamedTuple):
+    """What one source of a host is asked: the number of its record, its own claim, and if it is damaged."""
+
+    number: int
+    claim: Claim | None
+    parcel: Parcel
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True)

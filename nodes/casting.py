@@ -11,9 +11,10 @@ from hat_sim.learning.architectures import Description, describe
 from hat_sim.methods.base import Left
 from hat_sim.preflight import Plan
 from hat_sim.scenario.fleet import Device, Fleet
+from hat_sim.seeding import derive_seed
 from hat_sim.sensors import AND, Sensors, carried, channels_of, shape_taken
 from hat_sim.simulation.record import TargetResult
-from nodes.assignments import Expanded, Joining, Lesson
+from nodes.assignments import Claim, Expanded, Joining, Lesson
 
 Hosts = int | Literal["per-device"]
 
@@ -43,23 +44,39 @@ def key_of(device: Device) -> str:
 
 
 def lessons_of(plan: Plan) -> dict[str, Lesson]:
-    """The lesson of each device that was a source before any target joined, of any fleet, by its key."""
+    """The lesson of each device that was a source before any target joined, of any fleet, by its key.
+
+    Devices of one domain, architecture, label space and sensors have the very same.
+    """
     classes = tuple(plan.dataset.classes)
-    return {
-        key_of(device): Lesson(
-            data=plan.dataset.digest,
-            domain=device.domain,
-            description=_description(plan, device),
-            classes=classes,
-            recipe=plan.source_recipe,
-            seed=plan.scenario.seed,
-            labels=labels_of(plan, device),
-            sensors=sensors_of(plan, device),
-        )
-        for fleet in plan.fleets
-        for device in fleet.sources
-        if device.round is None
-    }
+    made: dict[tuple[object, ...], Lesson] = {}
+
+    def lesson(device: Device) -> Lesson:
+        pair = _pair(device)
+        if pair not in made:
+            made[pair] = Lesson(
+                data=plan.dataset.digest,
+                domain=device.domain,
+                description=_description(plan, device),
+                classes=classes,
+                recipe=plan.source_recipe,
+                seed=plan.scenario.seed,
+                labels=labels_of(plan, device),
+                sensors=sensors_of(plan, device),
+            )
+        return made[pair]
+
+    return {key_of(device): lesson(device) for device in _first_sources(plan)}
+
+
+def claims_of(plan: Plan) -> dict[str, Claim]:
+    """By its key, how each device judged its model, where the scenario lets each judge for itself."""
+    sources = plan.scenario.sources
+    samples = None if isinstance(sources, tuple) else sources.claim_samples
+    if samples is None:
+        return {}
+    seed = plan.scenario.seed
+    return {key_of(it): Claim(samples, derive_seed(seed, "claim", it.name)) for it in _first_sources(plan)}
 
 
 def as_joined(fleet: Fleet, left: Mapping[str, Left | None]) -> Fleet:
@@ -110,11 +127,10 @@ def expanded_of(
 
 def host_count(plan: Plan, hosts: Hosts) -> int:
     """The number of processes for the sources: no more than there are models to carry, or devices."""
-    lessons = lessons_of(plan)
     expanded = len({it.name for fleet in plan.fleets for it in fleet.sources if it.round is not None})
     if hosts == "per-device":
-        return len(lessons) + expanded
-    return min(hosts, len(set(lessons.values())) + expanded)
+        return len({key_of(it) for it in _first_sources(plan)}) + expanded
+    return min(hosts, len({_pair(it) for it in _first_sources(plan)}) + expanded)
 
 
 def joining_of(plan: Plan, fleet: Fleet) -> Joining:
@@ -132,6 +148,16 @@ def joining_of(plan: Plan, fleet: Fleet) -> Joining:
         labels=labels_of(plan, fleet.target),
         sensors=sensors_of(plan, fleet.target),
     )
+
+
+def _first_sources(plan: Plan) -> Iterator[Device]:
+    """The sources of all fleets, one fleet after the other, that are no expanded targets."""
+    return (device for fleet in plan.fleets for device in fleet.sources if device.round is None)
+
+
+def _pair(device: Device) -> tuple[object, ...]:
+    """What tells the lessons of one plan apart."""
+    return device.domain, device.architecture, device.classes, device.sensors
 
 
 def labels_of(plan: Plan, device: Device) -> tuple[int, ...] | None:

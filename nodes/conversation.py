@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import ceil
 
 from hat_sim.protocol.codec import decode, encode
@@ -51,6 +52,7 @@ class Conversation:
         self._ask = ask
         self._options = options
         self._sources = {name: _Source(request) for name, request in ask.requests.items()}
+        self._decode = cache(decode)
         self._messages: dict[str, Message] = {}
         self._failures: dict[str, ProtocolError] = {}
         self._attempt = 1
@@ -110,7 +112,7 @@ class Conversation:
 
     def _read(self, name: str, source: _Source, frame: bytes) -> None:
         try:
-            message = decode(frame)
+            message = self._decode(frame)
         except ProtocolError as error:
             self._failures[name], self.refused[name] = error, error.fault
             source.is_heard = self._options is None or error.fault not in _BROKEN

@@ -16,7 +16,7 @@ from hat_sim.errors import LostProcessError
 from hat_sim.protocol.messages import Precision
 from hat_sim.protocol.steps import Answer, Parcel, Step
 from hat_sim.simulation.record import SourceWorth, TargetResult
-from nodes.assignments import DeviceRecord, Joining, Lesson, Part
+from nodes.assignments import Claim, DeviceRecord, Joining, Lesson, Part, Request
 
 T = TypeVar("T")
 
@@ -45,9 +45,7 @@ class HostProcess(Protocol):
         """Carry these devices no longer."""
         ...
 
-    def answer(self, requests: Sequence[tuple[int, Parcel, bool]]) -> Awaitable[list[Answer]]:
-        """The answers to requests, each a source's number, a parcel, and whether the source is damaged."""
-        ...
+    def answer(self, requests: Sequence[Request]) -> Awaitable[list[Answer]]: ...
 
     def model_bytes(self, numbers: Sequence[int], precision: Precision) -> Awaitable[list[int]]: ...
 
@@ -94,12 +92,13 @@ class Crew(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Carried:
-    """Where a source is: its host, and the number of its record there."""
+    """Where a source is: its host, the number of its record there, and what it claims in its own name."""
 
     host: HostProcess
     number: int
+    claim: Claim | None = None
 
 
 def is_lost(work: asyncio.Task[Any]) -> bool:

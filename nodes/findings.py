@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hat_sim.data.domain import Dataset
+from hat_sim.learning.claims import claimed
 from hat_sim.sensors import Sensors
 from hat_sim.simulation.record import Hindsight, SourceWorth
 from nodes.assignments import Joining
@@ -66,7 +67,8 @@ class Findings:
         self.begin(subject)
         exam, found = subject.exam, {}
         for name, it in subject.sources.items():
-            found[name] = (await self._examined[exam, it.number])[it.number]
+            worth = (await self._examined[exam, it.number])[it.number]
+            found[name] = replace(worth, claimed=claimed(worth.claimed, *it.claim)) if it.claim else worth
         return Hindsight(await self._alone[subject.alone], found)
 
 

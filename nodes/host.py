@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from hat_sim.data.domain import Domain
 from hat_sim.data.splits import split_source
+from hat_sim.learning.claims import claimed
 from hat_sim.learning.models import load_weights, weights_of
 from hat_sim.learning.source_model import empty_model, narrowed
 from hat_sim.learning.training import accuracy_of, train_classifier
-from hat_sim.protocol.messages import Precision
-from hat_sim.protocol.steps import Answer
+from hat_sim.protocol.codec import decode, encode
+from hat_sim.protocol.messages import Centroids, EncoderTransfer, Message, ModelTransfer, Precision
+from hat_sim.protocol.steps import Answer, Parcel
 from hat_sim.seeding import derive_seed
 from hat_sim.sensors import names_of
-from nodes.assignments import AnsweringRecord, Damaged, DeviceRecord, Lesson, Trained
+from nodes.assignments import AnsweringRecord, Claiming, Damaged, DeviceRecord, Lesson, Trained
 from nodes.expanded import knowledge_of
 from nodes.source import Knowledge, Source
 
@@ -58,7 +62,13 @@ class Host:
 
     def answer(self, requests: Sequence[tuple[AnsweringRecord, bytes]]) -> list[Answer]:
         """The answers to requests, each a source's record and a frame, in their order."""
-        return [self._answer(record, frame) for record, frame in requests]
+        read = cache(decode)
+        return [
+            self._in_own_name(record, frame, read)
+            if isinstance(record, Claiming)
+            else self._answer(record, frame)
+            for record, frame in requests
+        ]
 
     def model_bytes(self, record: DeviceRecord, precision: Precision) -> int:
         """What sending the whole model would cost."""
@@ -66,6 +76,9 @@ class Host:
 
     def knowledge(self, record: DeviceRecord) -> Knowledge:
         """What a source of this record knows."""
+        if isinstance(record, Claiming):
+            shared = self.knowledge(record.lesson)
+            return replace(shared, accuracy=claimed(shared.accuracy, *record.claim))
         if record in self._known:
             self._known.move_to_end(record)
             return self._known[record]
@@ -92,6 +105,16 @@ class Host:
             trained.accuracy,
             names_of(lesson.sensors),
         )
+
+    def _in_own_name(self, record: Claiming, frame: bytes, read: Callable[[bytes], Message]) -> Answer:
+        """What devices of the lesson answer, encoded anew with the accuracy that this one claims."""
+        shared = self._answer(record.lesson, frame)
+        message = read(shared.parcel.content)
+        if not isinstance(message, Centroids | EncoderTransfer | ModelTransfer):
+            return shared
+        accuracy = claimed(message.accuracy, *record.claim)
+        own = encode(message.model_copy(update={"accuracy": accuracy}))
+        return Answer(Parcel(message.kind, len(own), own), shared.flop)
 
     def _answer(self, record: AnsweringRecord, frame: bytes) -> Answer:
         asked = (record, frame)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -63,10 +64,9 @@ class History:
 
     def answered(self, frames: Mapping[str, bytes]) -> None:
         """These frames have answered; which did not is part of it, whatever the order they came in."""
-        for name in sorted(frames):
-            self._add(name.encode())
-            self._add(hashlib.sha256(frames[name]).digest())
-        self._add(b"answered")
+        digest = cache(lambda frame: hashlib.sha256(frame).digest())
+        parts = [part for name in sorted(frames) for part in (name.encode(), digest(frames[name]))]
+        self._add(*parts, b"answered")
 
     def computed(self, label: str) -> None:
         self._add(label.encode())
@@ -77,5 +77,5 @@ class History:
         now.update(label.encode())
         return now.hexdigest()
 
-    def _add(self, part: bytes) -> None:
-        self._digest.update(len(part).to_bytes(8, "little") + part)
+    def _add(self, *parts: bytes) -> None:
+        self._digest.update(b"".join(len(part).to_bytes(8, "little") + part for part in parts))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from hat_sim.data.domain import Dataset
@@ -24,14 +25,16 @@ from hat_sim.protocol.messages import Precision
 from hat_sim.scenario.fleet import Fleet
 from hat_sim.scenario.hits import misfortune_of
 from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
-from nodes.assignments import DeviceRecord, Lesson, Part
-from nodes.casting import as_joined, expanded_of, joining_of, key_of, left_of, lessons_of
+from nodes.assignments import Claim, DeviceRecord, Lesson, Part
+from nodes.casting import as_joined, claims_of, expanded_of, joining_of, key_of, left_of, lessons_of
 from nodes.crew import Carried, Crew, HostProcess, is_lost, started
 from nodes.findings import Findings, Subject
 from nodes.world import Report, World
 
 MOST_TRIES = 3
 """So often a plan is staged, if it loses a process each time."""
+
+EMPTY: Mapping[str, Claim] = MappingProxyType({})
 
 T = TypeVar("T")
 
@@ -106,7 +109,7 @@ class Stage:
         self._crew.prepare(min(len(plan.fleets), self._crew.worlds_at_once))
         lessons = lessons_of(plan)
         fresh = await self._train(list(dict.fromkeys(lessons.values())), plan.dataset)
-        sources = await self._teach(lessons, plan.dataset)
+        sources = await self._teach(lessons, plan.dataset, claims_of(plan))
         fleets, worlds, targets = await self._join(plan, sources, began)
         sizes = await self._measure(sources, plan.scenario.transfer.weights)
         record = RunRecord(
@@ -204,7 +207,9 @@ class Stage:
         finally:
             self._idle.put_nowait(host)
 
-    async def _teach(self, records: Mapping[str, DeviceRecord], dataset: Dataset) -> dict[str, Carried]:
+    async def _teach(
+        self, records: Mapping[str, DeviceRecord], dataset: Dataset, claims: Mapping[str, Claim] = EMPTY
+    ) -> dict[str, Carried]:
         """Where each device is carried, by its key, once its host knows its record.
 
         A lesson has one number for all plans; an expanded target is its plan's own.
@@ -213,7 +218,9 @@ class Stage:
             key: self._numbers[record] if isinstance(record, Lesson) else next(self._fresh_numbers)
             for key, record in records.items()
         }
-        carried = {key: Carried(self._host(key, number), number) for key, number in numbers.items()}
+        carried = {
+            key: Carried(self._host(key, number), number, claims.get(key)) for key, number in numbers.items()
+        }
         unknown: defaultdict[HostProcess, dict[int, DeviceRecord]] = defaultdict(dict)
         for key, it in carried.items():
             if (it.host, it.host.life, it.number) not in self._taught:

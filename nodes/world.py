@@ -15,7 +15,7 @@ from hat_sim.scenario.hits import Misfortune
 from hat_sim.simulation.conductor import Conductor
 from hat_sim.simulation.record import TargetResult, WorldRecord
 from hat_sim.simulation.transport import Ticket
-from nodes.assignments import Part
+from nodes.assignments import Part, Request
 from nodes.crew import Carried, HostProcess, Seat
 
 Report = Callable[[str, str, int | None], None]
@@ -105,20 +105,19 @@ class _Transport:
         return self._seats[target].advance({})
 
     def ask(self, requests: Sequence[tuple[str, Parcel]]) -> Ticket:
-        """One call to each host that carries any of the devices."""
+        """One call to each host that carries any of the devices, in which nothing is asked twice."""
         sources, damaged = self._world.sources, self._world.misfortune.damaged
-        batches: defaultdict[HostProcess, list[int]] = defaultdict(list)
-        for position, (device, _) in enumerate(requests):
-            batches[sources[device].host].append(position)
-        asked = [(sources[name].number, parcel, name in damaged) for name, parcel in requests]
-        calls = [host.answer([asked[p] for p in positions]) for host, positions in batches.items()]
+        batches: defaultdict[HostProcess, dict[tuple[object, ...], Request]] = defaultdict(dict)
+        asked = []
+        for device, parcel in requests:
+            it = sources[device]
+            key = (it.number, it.claim, id(parcel), device in damaged)
+            batches[it.host].setdefault(key, Request(it.number, it.claim, parcel, device in damaged))
+            asked.append((it.host, key))
+        calls = {host: host.answer([*batch.values()]) for host, batch in batches.items()}
 
         async def in_order() -> list[Answer]:
-            at = {
-                position: answer
-                for positions, call in zip(batches.values(), calls, strict=True)
-                for position, answer in zip(positions, await call, strict=True)
-            }
-            return [at[position] for position in range(len(requests))]
+            made = {host: dict(zip(batches[host], await call, strict=True)) for host, call in calls.items()}
+            return [made[host][key] for host, key in asked]
 
         return asyncio.ensure_future(in_order())

@@ -285,12 +285,14 @@ def cluster(session_cache: Path) -> Iterator[None]:
 def run_alone(plan: Plan) -> RunRecord:
     """The engine's `run_plan` in this process, one thing after the other; no cache, no Ray."""
     from hat_sim.scenario.hits import misfortune_of
+    from hat_sim.seeding import derive_seed
     from hat_sim.simulation.conductor import Conductor
     from hat_sim.simulation.record import Hindsight, RunRecord
-    from nodes.assignments import Damaged, DeviceRecord, Expanded, Joining, Lesson
+    from nodes.assignments import Claim, Claiming, Damaged, DeviceRecord, Expanded, Joining, Lesson
     from nodes.host import Host, train
     from nodes.joining import task_and_examination
     from nodes.observer import accuracy_alone, observe, worth_of
+    from nodes.source import Source
     from nodes.target import Target
 
     scenario, dataset = plan.scenario, plan.dataset
@@ -307,9 +309,12 @@ def run_alone(plan: Plan) -> RunRecord:
         domain, digest, seed = device.domain, dataset.digest, scenario.seed
         if device.round is None:
             recipe = plan.source_recipe
-            return Lesson(
+            lesson = Lesson(
                 digest, domain, description(device), classes, recipe, seed, labels_of(device), sensors(device)
             )
+            samples = getattr(scenario.sources, "claim_samples", None)
+            own = samples and Claim(samples, derive_seed(seed, "claim", device.name))
+            return Claiming(lesson, own) if own else lesson
         labels, weights = scenario.target.labels_per_class, results[device.name].weights
         return Expanded(
             digest,
@@ -342,8 +347,11 @@ def run_alone(plan: Plan) -> RunRecord:
     host = Host(lambda record: dataset.load(record.domain), trained)
 
     def answer(device: Device, damaged: bool, frame: bytes) -> Answer:
+        """One call a device, and nothing that sound devices share but their model."""
         record = record_of(device)
-        return host.answer([(Damaged(record) if damaged else record, frame)])[0]
+        if damaged:
+            return host.answer([(Damaged(record), frame)])[0]
+        return Source(host.knowledge(record)).answer(frame)
 
     for fleets in worlds_of(plan.fleets):
         joined += fleets

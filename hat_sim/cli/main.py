@@ -31,6 +31,7 @@ from hat_sim.cli import (
     validate,
 )
 from hat_sim.errors import LostProcessError, RemoteError, UserError, told
+from hat_sim.garbage import collect_rarely
 
 EXIT_OTHER = 1
 EXIT_USER = 2
@@ -92,6 +93,7 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `hat-sim` with `arguments` (by default the process's own) and return its exit code."""
     options = Options(debug=bool(os.environ.get("HAT_SIM_DEBUG")))
+    collect_rarely()
     try:
         app(args=arguments, prog_name="hat-sim", obj=options)
     except SystemExit as ending:

@@ -24,6 +24,7 @@ class By(StrEnum):
     outcome = "outcome"
 
 
+MOST_ROWS = 200
 _COLUMNS = {By.phase: "phase", By.kind: "kind", By.device: "sender", By.outcome: "outcome"}
 
 
@@ -41,31 +42,24 @@ def traffic(
     format: Annotated[Format, typer.Option(help="A table to read, or CSV, or JSON.")] = Format.table,
 ) -> None:
     """Show the traffic of a run: payload bytes, bytes on the wire and frames."""
-    from hat_sim.protocol.ledger import Traffic, traffic_by
+    from hat_sim.protocol.ledger import Traffic
     from hat_sim.simulation.run_folder import RunFolder
+    from hat_sim.simulation.traffic import traffic_in
 
     run = RunFolder(folder)
     run.read_result()
     ledger = run.read_ledger()
-    labels = _links(run, ledger) if by is By.link else _column(ledger, _COLUMNS[by])
-    found = traffic_by(
-        zip(labels, _column(ledger, "payload_bytes"), _column(ledger, "wire_bytes"), strict=True)
-    )
+    found = traffic_in(ledger, _links(run, ledger) if by is By.link else ledger[_COLUMNS[by]])
     _PRINTERS[format](by, found, sum(found.values(), Traffic()))
 
 
-def _links(run: RunFolder, ledger: Any) -> list[str]:
-    """For each frame the access links that it crossed, such as `wifi > lte`."""
+def _links(run: RunFolder, ledger: Any) -> Any:
+    """For each frame the access links that it crossed."""
+    from hat_sim.simulation.traffic import links_of
+
     fleet = run.read_fleet()
-    devices = zip(_column(fleet, "target"), _column(fleet, "name"), strict=True)
-    link = dict(zip(devices, _column(fleet, "link"), strict=True))
-    frames = zip(*(_column(ledger, name) for name in ("target", "sender", "receiver")), strict=True)
-    return [f"{link[target, sender]} > {link[target, receiver]}" for target, sender, receiver in frames]
-
-
-def _column(table: Any, name: str) -> list[Any]:
-    values: list[Any] = table.column(name).to_pylist()
-    return values
+    devices = zip(fleet["target"].to_pylist(), fleet["name"].to_pylist(), strict=True)
+    return links_of(ledger, dict(zip(devices, fleet["link"].to_pylist(), strict=True)))
 
 
 def _print_table(by: By, found: Mapping[str, Traffic], total: Traffic) -> None:
@@ -77,9 +71,21 @@ def _print_table(by: By, found: Mapping[str, Traffic], total: Traffic) -> None:
     for name, value in (("payload B", total.payload_bytes), ("wire B", total.wire_bytes)):
         table.add_column(name, f"{value:,}", justify="right")
     table.add_column("frames", f"{total.frames:,}", justify="right")
-    for label, it in found.items():
+    for label, it in _shown(found).items():
         table.add_row(label, f"{it.payload_bytes:,}", f"{it.wire_bytes:,}", f"{it.frames:,}")
     Console().print(table)
+
+
+def _shown(found: Mapping[str, Traffic]) -> Mapping[str, Traffic]:
+    """All of it or, of more than a screen or two, what has most payload and the sum of the others."""
+    from hat_sim.protocol.ledger import Traffic
+
+    if len(found) <= MOST_ROWS:
+        return found
+    order = sorted(found, key=lambda label: (-found[label].payload_bytes, label))
+    others = sum((found[label] for label in order[MOST_ROWS:]), Traffic())
+    left = f"and {len(found) - MOST_ROWS:,} more, with --format csv"
+    return {label: found[label] for label in order[:MOST_ROWS]} | {left: others}
 
 
 def _print_csv(by: By, found: Mapping[str, Traffic], total: Traffic) -> None:

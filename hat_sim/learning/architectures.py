@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from math import prod
 
@@ -315,11 +316,13 @@ def rank_of(name: str) -> int:
     return _ENCODERS[name][0]
 
 
+@cache
 def fitting(shape: tuple[int, ...]) -> tuple[str, ...]:
     """The architectures that read inputs of this shape."""
     return tuple(name for name, (rank, _) in _ENCODERS.items() if rank == len(shape))
 
 
+@cache
 def describe(name: str, shape: tuple[int, ...], classes: int) -> Description:
     """The architecture `name` over inputs of `shape`; ValueError where it reads another kind of input."""
     rank, build = _ENCODERS[name]

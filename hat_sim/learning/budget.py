@@ -22,6 +22,8 @@ def busy_ns(profile: DeviceProfile, work: Work) -> int:
     FLOP / speed; but of a model whose architecture the profile has a time per sample for, FLOP / (FLOP of
     training on one sample) x that time: a forward pass, which is a third of them, takes a third of it.
     """
+    if not profile.sample_times:
+        return -(-work.flop * NS_PER_S // max(1, int(profile.speed)))
     times = {name: Fraction(repr(time)) for name, time in profile.sample_times}
     timed = {model: flop for model, flop in work.models.items() if model.architecture in times}
     by_speed = Fraction(work.flop - sum(timed.values()), max(1, int(profile.speed)))

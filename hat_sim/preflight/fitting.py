@@ -50,6 +50,7 @@ class Fitting:
         self._source = source_recipe(scenario)
         self._student = student_recipe(scenario)
         self._describe = cache(lambda name, shape: describe(name, shape, self._classes))
+        self._shape_by = cache(self._shape_by_sensors)
         self._holding = cache(self._holding_of)
         self._of_source = cache(self._largest_source)
         self._of_target = cache(self._largest_target)
@@ -65,12 +66,17 @@ class Fitting:
     def problems(self, fleet: Fleet) -> Iterator[Problem]:
         """Every model that reads other inputs or does not fit its device, each kind of problem once."""
         chosen = [(it, self._source_architecture(it)) for it in fleet.sources]
-        known = [dataclasses.replace(it, architecture=name) for it, name in chosen if name is not None]
+        known = [self._with(it, name) for it, name in chosen if name is not None]
         yield from self._target_problem(fleet.target, self._guests(known))
         listed = isinstance(self._scenario.sources, tuple)
-        found: dict[Problem, None] = {}
+        kinds: dict[tuple[object, ...], tuple[Device, str]] = {}
         for index, device in enumerate(it for it in fleet.sources if it.round is None):
             path = f"sources.{index}.architecture" if listed else "sources.architectures"
+            profile = device.profile
+            kind = (path, device.architecture, device.sensors, profile.name, profile.memory)
+            kinds.setdefault(kind, (device, path))
+        found: dict[Problem, None] = {}
+        for device, path in kinds.values():
             found.update(dict.fromkeys(self._source_problem(device, path)))
         yield from found
 
@@ -112,7 +118,10 @@ class Fitting:
 
     def _shape(self, device: Device) -> tuple[int, ...]:
         """What a sample of the device's looks like."""
-        return shape_taken(self._facts.shape, channels_of(carried(self._facts.sensors, device.sensors)))
+        return self._shape_by(device.sensors)
+
+    def _shape_by_sensors(self, sensors: tuple[str, ...] | None) -> tuple[int, ...]:
+        return shape_taken(self._facts.shape, channels_of(carried(self._facts.sensors, sensors)))
 
     def _described(self, device: Device) -> Description:
         return self._describe(device.architecture, self._shape(device))
@@ -133,6 +142,8 @@ class Fitting:
     def _with(self, device: Device, architecture: str | None) -> Device:
         if architecture is None:
             raise InternalError(f"no architecture fits {device.name}, which was not reported")
+        if architecture == device.architecture:
+            return device
         return dataclasses.replace(device, architecture=architecture)
 
     def _source_architecture(self, device: Device) -> str | None:
@@ -157,7 +168,8 @@ class Fitting:
         """The largest models that the method may have on the target: which they are nobody knows yet."""
         models = [self._described(it) for it in sources if self._readable(it)]
         holding = self._holding(len(models))
-        models.sort(key=lambda it: -it.parameters)
+        weight = {key: it.parameters for key, it in {id(it): it for it in models}.items()}
+        models.sort(key=lambda it: -weight[id(it)])
         return _Guests(tuple(models[: holding.models]), min(holding.trained, len(models)))
 
     def _holding_of(self, sources: int) -> Holding:

@@ -71,7 +71,13 @@ class Traffic:
 
 def traffic_by(rows: Iterable[tuple[str, int, int]]) -> dict[str, Traffic]:
     """Traffic by label, in the order in which labels first occur, of rows (label, payload, wire)."""
-    found: dict[str, Traffic] = {}
+    found: dict[str, list[int]] = {}
     for label, payload, wire in rows:
-        found[label] = found.get(label, Traffic()) + Traffic(payload, wire, 1)
-    return found
+        if label in found:
+            sums = found[label]
+            sums[0] += payload
+            sums[1] += wire
+            sums[2] += 1
+        else:
+            found[label] = [payload, wire, 1]
+    return {label: Traffic(*sums) for label, sums in found.items()}

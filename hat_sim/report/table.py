@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 MOST_ROWS = 500
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,21 @@ class Table:
 
 def table_of(
     columns: Sequence[Column],
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[T],
     most: int = MOST_ROWS,
     left_out: str = "the run folder has all",
+    row_of: Callable[[T], Mapping[str, Any]] = lambda row: row,  # type: ignore[assignment, return-value]
 ) -> Table:
-    """The first `most` rows as a table; what is None or missing in a row stays empty."""
+    """The first `most` rows as a table; what is None or missing in a row stays empty.
+
+    `row_of` makes a row of what stands for it.
+    """
     rows = list(rows)
     note = f"The first {most:,} of {len(rows):,} rows; {left_out}." if len(rows) > most else ""
-    cells = tuple(tuple(_cell(row.get(column.key), column.show) for column in columns) for row in rows[:most])
+    cells = tuple(
+        tuple(_cell(row.get(column.key), column.show) for column in columns)
+        for row in map(row_of, rows[:most])
+    )
     return Table(tuple(column.heading for column in columns), cells, note)
 
 

@@ -273,6 +273,8 @@ class _Builder:
 
     def _deal(self, purpose: str, shares: tuple[str, ...] | Mapping[str, int], names: list[str]) -> list[str]:
         """What each of `names` gets: counts are cut off one after the other, names get even shares."""
+        if len(shares) == 1:
+            return [*shares] * len(names)
         if isinstance(shares, tuple):
             stack = [shares[k * len(shares) // len(names)] for k in range(len(names))]
         else:

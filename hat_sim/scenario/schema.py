@@ -44,6 +44,7 @@ MOST_SEED = 2**63 - 1
 """What a column of a table of results can hold."""
 
 Spread = Annotated[float, Field(strict=True, ge=0, le=10)]
+Samples = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 Channel = Annotated[int, Field(strict=True, ge=0)]
 
@@ -239,6 +240,12 @@ class SourceDistribution(Section):
         default=None,
         title="Share of the classes",
         description="How many of its domain's classes each source was trained on; by default all.",
+    )
+    claim_samples: Samples | None = Field(
+        default=None,
+        title="Samples of a claim",
+        description="On how many validation samples of its own each source judges its model; by default "
+        "devices that share a model claim the same.",
     )
     sensors: Shares[SensorsTogether] | None = Field(
         default=None,

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from hat_sim.protocol.ledger import REFUSED
+from hat_sim.protocol.ledger import DELIVERED, REFUSED
 from hat_sim.protocol.messages import DomainSummary
 from hat_sim.quantities import counted, listed, percent, points
 from hat_sim.simulation.run_folder import RunFolder
@@ -76,9 +77,13 @@ def evidence_in(folder: RunFolder) -> list[Evidence]:
 
 
 def frames_of(ledger: pa.Table) -> Iterator[tuple[str, str, str, str, str]]:
-    """What `evidence_of` needs of each frame of a ledger."""
+    """What `evidence_of` needs of a ledger: one frame of each kind and target, and all that were refused."""
     columns = ("target", "kind", "sender", "receiver", "outcome")
-    return zip(*(ledger.column(name).to_pylist() for name in columns), strict=True)
+    kinds = ledger.group_by(["target", "kind"], use_threads=False).aggregate([])
+    for target, kind in zip(*(kinds.column(name).to_pylist() for name in ("target", "kind")), strict=True):
+        yield target, kind, target, target, DELIVERED
+    failed = ledger.filter(pc.starts_with(ledger.column("outcome"), REFUSED))
+    yield from zip(*(failed.column(name).to_pylist() for name in columns), strict=True)
 
 
 def evidence_of(

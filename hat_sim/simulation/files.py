@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,15 @@ def write_table(path: Path, table: pa.Table) -> None:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     write_whole(path, sink.getvalue().to_pybytes())
+
+
+def write_parts(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+    """The same from part after part, so that they are never all in memory; each is a row group."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with pq.ParquetWriter(unfinished, schema, compression="zstd", write_page_checksum=True) as writer:
+        for part in parts:
+            writer.write_table(part)
+    unfinished.replace(path)
 
 
 def read_table(path: Path, hint: str) -> pa.Table:

@@ -16,6 +16,8 @@ from hat_sim.simulation.record import Spent, TargetTimes, WorldRecord, joules_by
 
 SCHEMA = 1
 DIGITS = 9
+MOST_DEVICES = 1000
+"""So many devices stand by themselves in `result.json` and in a world of `timeline.json`."""
 
 
 @dataclass(frozen=True)
@@ -259,18 +261,24 @@ def _own_spent(worlds: Sequence[WorldRecord], target: str) -> list[Spent]:
 def _energy(worlds: Sequence[WorldRecord]) -> dict[str, Any]:
     """Every joule by part, by device and by phase; waiting, which belongs to no phase, where it is counted.
 
-    compute + radio + idle are the devices' joules, compute + radio those of the phases.
+    compute + radio + idle are the devices' joules, compute + radio those of the phases. Of very many devices
+    those that spent most are told by name, and how much the others spent together.
     """
     spent = [it for world in worlds for it in world.spent]
     parts, devices = joules_by("part", spent), joules_by("device", spent)
     phases = joules_by("phase", [it for it in spent if it.phase is not None])
+    most = MOST_DEVICES + sum(len(world.targets) for world in worlds)
+    shown = sorted(devices, key=lambda name: (-devices[name], name))[:most]
+    left = devices.keys() - set(shown)
+    others = {"devices": len(left), "joules": fsum(devices[name] for name in left)}
     everyone = {name for world in worlds for name in world.devices}
     counted = {name for world in worlds for name in world.idle_counted}
     return {
         "compute": parts.get("compute", 0.0),
         "radio": parts.get("radio", 0.0),
-        "by_device": {name: devices[name] for name in sorted(devices)},
+        "by_device": {name: devices[name] for name in sorted(shown)},
         "idle": parts.get("idle", 0.0) if counted else None,
         "by_phase": {phase: phases.get(phase, 0.0) for phase in PHASES},
         "idle_devices": {"counted": len(counted), "of": len(everyone)},
+        **({"others": others} if left else {}),
     }

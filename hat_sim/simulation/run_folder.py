@@ -34,6 +34,8 @@ _HEADER = re.compile(r"# hat-sim run, schema (\d+): scenario ([0-9a-f]{64}), see
 _AGAIN = "run it again"
 _INTEGERS = frozenset({"seq", "payload_bytes", "wire_bytes", "sent_ns", "arrived_ns", "attempt"})
 LEDGER_SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in COLUMNS])
+LEDGER_PART = 131_072
+"""So many rows of the ledger are made into columns at once."""
 CURVE_SCHEMA = pa.schema(
     [
         ("target", pa.string()),
@@ -85,6 +87,11 @@ ENERGY_SCHEMA = pa.schema(
 )
 
 
+def _ledger_table(rows: Sequence[LedgerRow]) -> pa.Table:
+    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    return pa.table(columns, schema=LEDGER_SCHEMA)
+
+
 def default_folder(identity: Identity) -> Path:
     """`runs/<name>-<short hash>-s<seed>` below the working directory."""
     return Path("runs") / f"{identity.scenario}-{identity.scenario_sha256[:8]}-s{identity.seed}"
@@ -125,7 +132,8 @@ class RunFolder:
         UserError where it cannot be made.
         """
         files.make_folder(self.path)
-        for name in (RESULT, LEDGER, TIMELINE, CURVES, FLEET, SELECTION, FUSION, ENERGY, ENVIRONMENT, REPORT):
+        tables = (LEDGER, CURVES, FLEET, SELECTION, FUSION, ENERGY)
+        for name in (RESULT, TIMELINE, *tables, ENVIRONMENT, REPORT):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / MODELS, ignore_errors=True)
         if not resume:
@@ -134,8 +142,9 @@ class RunFolder:
         files.write_yaml(self.path / SCENARIO, header, scenario)
 
     def write_ledger(self, rows: Sequence[LedgerRow]) -> None:
-        columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-        files.write_table(self.path / LEDGER, pa.table(columns, schema=LEDGER_SCHEMA))
+        starts = range(0, max(1, len(rows)), LEDGER_PART)
+        parts = (_ledger_table(rows[start : start + LEDGER_PART]) for start in starts)
+        files.write_parts(self.path / LEDGER, LEDGER_SCHEMA, parts)
 
     def write_curves(self, rows: Sequence[Mapping[str, Any]]) -> None:
         files.write_table(self.path / CURVES, pa.Table.from_pylist(list(rows), schema=CURVE_SCHEMA))

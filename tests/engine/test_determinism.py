@@ -30,6 +30,16 @@ VARIANTS = {
     ],
     "label spaces that differ": ["sources.class_share=0.6", "target.classes=[class-1, class-3]"],
     "each domain as a target": ["target.domain=each"],
+    "two hundred devices that share eight models, and claim each for itself": [
+        "sources.count=200",
+        "sources.claim_samples=40",
+        "sources.heterogeneity.compute=0.5",
+        "sources.heterogeneity.bandwidth=0.5",
+    ],
+}
+IN_DEFAULT = {
+    "hat in encoder space, quantised, on a shared fleet": 2,
+    "two hundred devices that share eight models, and claim each for itself": 2,
 }
 FAULTS = [
     "faults=[{kind: crash, after_share: 0.5}, {kind: corrupt, frame: encoder, nth: 2}, "
@@ -38,7 +48,6 @@ FAULTS = [
     "availability={period: 5 s, on_share: 0.8}",
     "protocol={deadline: 2 s, chunk: 2 KiB}",
 ]
-IN_DEFAULT = {"hat in encoder space, quantised, on a shared fleet": 2}
 
 
 def trained(folder: Path) -> tuple[int, int]:

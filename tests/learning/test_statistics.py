@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from hat_sim.learning.centroids import centroid_similarity, class_centroids
+from hat_sim.learning.centroids import BATCH, centroid_similarities, class_centroids
 from hat_sim.learning.reference import reference_features, standardise_features
 from hat_sim.learning.statistics import (
     BANDS,
@@ -107,14 +107,36 @@ def test_centroids_are_means_of_unit_features() -> None:
     assert found.dtype == np.float32
 
 
-def test_similarity_of_centroids_by_hand() -> None:
+def test_similarities_of_centroids_by_hand() -> None:
     """Shared are b, where vectors are parallel, and c, at 60 degrees: (1 + .5) / 2, whatever the order."""
     own = np.array([[1, 0], [2, 0]], np.float32)
     other = np.array([[1, 3**0.5], [0, 9], [5, 0]], np.float16)
-    assert centroid_similarity(own, ("b", "c"), other, ("c", "a", "b")) == pytest.approx(0.75, abs=1e-3)
-    assert centroid_similarity(own, ("b", "c"), other, ("x", "y", "z")) == -1
-    assert centroid_similarity(-own, ("b", "c"), other, ("c", "a", "b")) == pytest.approx(-0.75, abs=1e-3)
-    assert centroid_similarity(own * 0, ("b", "c"), other, ("c", "a", "b")) == 0
+    found = centroid_similarities(own, ("b", "c"), [other, -other, 0 * other], ("c", "a", "b"))
+    assert found == pytest.approx([0.75, -0.75, 0], abs=1e-3)
+    assert centroid_similarities(own, ("b", "c"), [other, other], ("x", "y", "z")) == [-1, -1]
+    assert centroid_similarities(own, ("b", "c"), [], ("c", "a", "b")) == []
+
+
+def test_similarities_of_many_are_those_of_each_to_the_last_bit() -> None:
+    """The plain twin: one domain at a time, and the cosine written out."""
+    rng = np.random.default_rng(0)
+    classes = ("a", "b", "c", "d", "e")
+    own = rng.normal(size=(3, 120)).astype(np.float32)
+    others = list(rng.normal(size=(BATCH + 300, 5, 120)).astype(np.float16))
+    found = centroid_similarities(own, ("e", "a", "c"), others, classes)
+    alone = [centroid_similarities(own, ("e", "a", "c"), [it], classes)[0] for it in others]
+    assert found == alone and len(set(found)) == len(others)
+
+    def cosine(one: np.ndarray, other: np.ndarray) -> float:
+        return float(one @ other / (one @ one * (other @ other)) ** 0.5)
+
+    plain = [
+        np.mean(
+            [cosine(own[k].astype(float), it[classes.index(c)].astype(float)) for k, c in enumerate("eac")]
+        )
+        for it in others
+    ]
+    assert found == pytest.approx(plain)
 
 
 @given(st.integers(0, 2**63 - 1), st.sampled_from(SHAPES))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hat_sim.learning.centroids import centroid_similarity, class_centroids
+from hat_sim.learning.centroids import centroid_similarities, class_centroids
 from hat_sim.learning.reference import reference_features, standardise_features
 from hat_sim.learning.source_model import SourceModel, packed
 from hat_sim.learning.statistics import domain_statistics
@@ -103,7 +103,7 @@ def test_the_reference_space_is_grown_from_the_targets_seed(task: Task) -> None:
     assert isinstance(effects[1], Ask) and effects[1].phase == "fine"
     request = CentroidRequest(seed=seed, width=16, classes=("walk", "run", "rest"))
     assert effects[1].requests == dict.fromkeys(replies, request)
-    expected = 0.8 * centroid_similarity(own, task.classes, other[[2, 0]], ("rest", "walk"))
+    expected = 0.8 * centroid_similarities(own, task.classes, [other[[2, 0]]], ("rest", "walk"))[0]
     assert scored(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.8
     assert found["one"].classes == ("rest", "walk")
 
@@ -164,7 +164,7 @@ def test_the_encoder_space_is_each_sources_own(task: Task, source_of: Callable[.
     assert set(effects[0].requests.values()) == {EncoderRequest(precision="fp32", classes=task.classes)}
     assert isinstance(effects[1], Compute) and effects[1].flop > 0
     assert list(encoders) == ["one"]
-    expected = 0.5 * centroid_similarity(own, task.classes, sent, task.classes)
+    expected = 0.5 * centroid_similarities(own, task.classes, [sent], task.classes)[0]
     assert scored(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.5
 
 
@@ -195,7 +195,7 @@ def test_the_logit_space_is_what_each_model_says(task: Task, source_of: Callable
     assert fetch.requests == dict.fromkeys(names, ModelRequest(part="model", precision="fp32"))
     assert ask.requests == dict.fromkeys(models, PosteriorRequest(classes=task.classes))
     assert list(whole) == list(models) and whole["one"].classes == (0, 2)
-    expected = 0.5 * centroid_similarity(own, task.classes, sent, ("walk", "rest"))
+    expected = 0.5 * centroid_similarities(own, task.classes, [sent], ("walk", "rest"))[0]
     assert scored(found, task.classes) == pytest.approx({"one": expected}) and 0 < expected < 0.5
 
 

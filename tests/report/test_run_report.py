@@ -17,7 +17,7 @@ from hat_sim.report.run.fleet import MOST_ALONE, fleet_figure
 from hat_sim.report.run.page import run_page
 from hat_sim.report.run.ranks import spearman
 from hat_sim.report.run.record import read_run
-from hat_sim.report.run.timeline import timeline_figure
+from hat_sim.report.run.timeline import Bar, merge, sent_bars, timeline_figure
 from hat_sim.report.run.traffic import traffic_figures
 from hat_sim.report.write import write_report
 from hat_sim.simulation.files import read_table, write_table
@@ -217,11 +217,42 @@ class TestManyDevices:
         assert "977 others" in {row["device"] for row in figure.rows}
         assert "The 977 devices that were least busy share the last line." in figure.caption
 
+    def test_the_timeline_of_ten_thousand_counts_everything(self, run_folder) -> None:
+        """Most devices are together in timeline.json already; no frame and no byte is lost for it."""
+        folder = run_folder(sources=10_000)
+        assert (folder / "timeline.json").stat().st_size < FOUR_MB
+        [target] = read_run(folder).targets
+        figure = timeline_figure(target)
+        assert "9,977 others" in {row["device"] for row in figure.rows}
+        sent = [row for row in figure.rows if row["doing"] == "sends"]
+        assert sum(row["count"] for row in sent) == target.frames.num_rows
+        assert sum(row["bytes"] for row in sent) == target.result["traffic"]["payload_bytes"]
+
     def test_the_table_of_sources_says_what_it_leaves_out(self, run_folder) -> None:
         page = run_page(read_run(run_folder(sources=2500)))
         [listing] = [b for s in page.panels[0].sections for b in s.blocks if not isinstance(b, Figure)]
         assert len(listing.table.rows) == 2000
         assert listing.table.note.startswith("The first 2,000 of 2,500 rows")
+
+
+def test_frames_merged_by_columns_are_those_merged_one_by_one(run_folder) -> None:
+    """The plain twin: a bar for each frame."""
+    [target] = read_run(run_folder(sources=40)).targets
+    rows = target.frames.to_pylist()
+    bars = [
+        Bar(
+            it["sender"],
+            "sends",
+            it["phase"],
+            it["kind"],
+            it["sent_ns"] / 1e9,
+            it["arrived_ns"] / 1e9,
+            bytes=it["payload_bytes"],
+        )
+        for it in rows
+    ]
+    assert list(sent_bars(target)) == list(merge(bars))
+    assert sum(it.count for it in sent_bars(target)) == len(rows) > len(list(sent_bars(target)))
 
 
 def test_the_timeline_is_cut_where_only_training_is_left(run_folder) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hat_sim.protocol.effects import PHASES, Phase
 from hat_sim.protocol.ledger import DELIVERED, IN_FLIGHT, LedgerRow
+from hat_sim.simulation import result as of_results
 from hat_sim.simulation.record import Spent, TargetTimes, WorldRecord
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of, rounded_floats
 
@@ -129,6 +130,18 @@ def test_a_result_by_hand(result: dict[str, Any]) -> None:
         "accuracy_fused_equally": None,
     }
     assert (two["simulated_s"], two["energy_j"]) == (3.0, 2.25)
+
+
+def test_of_very_many_devices_those_that_spent_most_stand_by_themselves(
+    worlds: list[WorldRecord], result: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others together: no joule is lost, and the names stay in order."""
+    monkeypatch.setattr(of_results, "MOST_DEVICES", 0)
+    outcomes = [outcome("target-one"), outcome("target-two", 1.0, 0.5)]
+    found = result_of(IDENTITY, outcomes, worlds)["energy_j"]
+    assert found["by_device"] == {"target-one": 4.5, "target-two": 2.125}
+    assert found["others"] == {"devices": 1, "joules": 1.375}
+    assert result["energy_j"]["compute"] == found["compute"]
 
 
 def test_rounds_by_hand(worlds: list[WorldRecord], result: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from hat_sim.errors import UserError
 from hat_sim.protocol.ledger import COLUMNS, DELIVERED, IN_FLIGHT, LedgerRow
+from hat_sim.simulation import run_folder
 from hat_sim.simulation.result import Identity
 from hat_sim.simulation.run_folder import LEDGER, RESULT, SCENARIO, TIMELINE, RunFolder, default_folder
 
@@ -77,6 +78,17 @@ def test_the_scenario_in_the_folder_is_a_scenario(finished: RunFolder) -> None:
     text = (finished.path / SCENARIO).read_text(encoding="utf-8")
     assert text.startswith(f"# hat-sim run, schema 1: scenario {'ab' * 32}, seed 7\n")
     assert dict(YAML(typ="safe").load(text)) == {"name": "toy", "seed": 7}
+
+
+def test_a_ledger_in_parts_comes_back_whole(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one, too; each part is a row group."""
+    monkeypatch.setattr(run_folder, "LEDGER_PART", 2)
+    folder.begin(IDENTITY, {"name": "toy", "seed": 7})
+    for rows in ([], ROWS, [*ROWS, ROWS[0]]):
+        folder.write_ledger(rows)
+        assert [LedgerRow(**row) for row in folder.read_ledger().to_pylist()] == rows
+    assert pq.ParquetFile(folder.path / LEDGER).num_row_groups == 2
+    assert sorted(it.name for it in folder.path.iterdir()) == [LEDGER, SCENARIO]
 
 
 def test_beginning_anew_leaves_nothing_of_the_run_before(finished: RunFolder) -> None:

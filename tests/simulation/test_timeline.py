@@ -9,7 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from hat_sim.simulation import timeline
 from hat_sim.simulation.record import WorldRecord
 from hat_sim.simulation.timeline import trace_events
 
@@ -64,6 +67,8 @@ def test_every_event_has_what_the_format_wants(world: WorldRecord) -> None:
                 assert event["ts"] >= 0 and event["dur"] > 0 and event["cat"]
             case "s" | "f":
                 assert event["ts"] >= 0 and isinstance(event["id"], int) and event["cat"]
+            case "b" | "e":
+                assert event["ts"] >= 0 and event["id"] and event["cat"]
             case "i":
                 assert event["ts"] >= 0 and event["s"] == "t"
             case other:
@@ -177,4 +182,57 @@ def test_a_fault_is_an_instant_of_its_device_and_its_end_another(toy: Callable[.
         ("straggler", 1000),
         ("straggler is over", 3000),
         ("down", 1000),
+    ]
+
+
+@pytest.fixture
+def crowd(toy: Callable[..., Any], toys: Any) -> WorldRecord:
+    """A target that asks forty sources, of which the first is slowest and all but one answer at once."""
+    names = [f"s{k:02}" for k in range(40)]
+    record: WorldRecord
+    sources = {name: toys.answering(ms=1 + (name == "s00") * 9) for name in names}
+    record, _, _ = toy({"t": toys.Script(toys.ask(*names), toys.work(3))}, sources)
+    return record
+
+
+def test_in_a_large_world_few_devices_stand_by_themselves(
+    crowd: WorldRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the others did is there in sum, in stretches that do not overlap, and not a byte is lost."""
+    monkeypatch.setattr(timeline, "MOST_DEVICES", 3)
+    found = events(crowd)
+    threads = {e["tid"]: e["args"] for e in found if e["name"] == "thread_name"}
+    apart = list(dict.fromkeys(args["device"] for args in threads.values() if "devices" not in args))
+    assert len(apart) == 4 and apart[:2] == ["t", "s00"]
+    assert [args["name"] for args in threads.values() if "devices" in args] == [
+        "37 others: answer ping",
+        "37 others: frames",
+    ]
+    slices = [event for event in found if event["ph"] == "X"]
+    work = [event["args"] for event in slices if "flop" in event["args"]]
+    assert sum(args["flop"] for args in work) == sum(it.flop for it in crowd.busy)
+    assert sum(args.get("stretches", 1) for args in work) == len(crowd.busy)
+    for tid in threads:
+        ordered = sorted((e["ts"], e["ts"] + e["dur"]) for e in slices if e["tid"] == tid)
+        assert all(one[1] <= other[0] for one, other in pairwise(ordered))
+    frames = [event["args"] for event in found if event["ph"] == "b"]
+    frames += [event["args"] for event in slices if threads[event["tid"]]["name"].endswith(" up")]
+    assert sum(args["frames"] for args in frames) == len(crowd.ledger)
+    for figure in ("payload_bytes", "wire_bytes"):
+        assert sum(args[figure] for args in frames) == sum(getattr(row, figure) for row in crowd.ledger)
+    ids = [event["id"] for event in found if event["ph"] == "b"]
+    assert len(set(ids)) == len(ids)
+    assert len(found) < len(crowd.ledger)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), min_size=1))
+def test_merged_stretches_are_those_of_each_instant(spans: list[tuple[int, int]]) -> None:
+    """The plain twin: an instant is covered by some stretch or by none; figures add up."""
+    found = list(timeline.merged((start, start + lasts, (1, lasts)) for start, lasts in spans))
+    covered = {t for start, lasts in spans for t in range(start, start + lasts + 1)}
+    assert {t for start, end, _ in found for t in range(start, end + 1)} == covered
+    assert all(one[1] < other[0] for one, other in pairwise(found))
+    assert [sum(figures) for figures in zip(*(it[2] for it in found), strict=True)] == [
+        len(spans),
+        sum(lasts for _, lasts in spans),
     ]

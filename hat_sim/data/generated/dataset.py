@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class GeneratedDataset:
     def domains(self) -> tuple[str, ...]:
         return self.spec.domain_names
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of the description and the version of the generator, which fix the content."""
         return hashlib.sha256(json.dumps([VERSION, asdict(self.spec)]).encode()).hexdigest()

@@ -12,6 +12,7 @@ know the same of the target's classes, it adds the same to all, and the N_p of t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hat_sim.errors import InternalError
-from hat_sim.learning.centroids import centroid_similarity
+from hat_sim.learning.centroids import centroid_similarities
 from hat_sim.methods.hat.options import SelectionOptions
 
 
@@ -34,13 +35,18 @@ class Candidate:
 
 
 def similarities(candidates: Mapping[str, Candidate], own_classes: tuple[str, ...]) -> dict[str, float]:
-    """How similar each source's centroids are to the target's."""
-    found = {}
+    """How similar each source's centroids are to the target's; those of one space and classes at once."""
+    alike: defaultdict[tuple[int, tuple[str, ...]], dict[int, Candidate]] = defaultdict(dict)
     for name, it in candidates.items():
         if it.own.shape[1] != it.centroids.shape[1]:
             raise InternalError(f"centroids of {name} and the target's are of different spaces")
-        found[name] = centroid_similarity(it.own, own_classes, it.centroids, it.classes)
-    return found
+        alike[id(it.own), it.classes][id(it.centroids)] = it
+    found: dict[tuple[int, int], float] = {}
+    for (space, classes), them in alike.items():
+        own = next(iter(them.values())).own
+        values = centroid_similarities(own, own_classes, [it.centroids for it in them.values()], classes)
+        found |= {(space, key): value for key, value in zip(them, values, strict=True)}
+    return {name: found[id(it.own), id(it.centroids)] for name, it in candidates.items()}
 
 
 def scores(similarity: Mapping[str, float], candidates: Mapping[str, Candidate]) -> dict[str, float]:
@@ -64,11 +70,16 @@ def best(
     left = set(ranking).difference(here, gone)
     chosen: list[str] = []
 
-    def place(name: str) -> tuple[float, float, str]:
-        gain = len(missing.intersection(candidates[name].classes)) / len(own_classes)
-        return (-(ranking[name] + options.coverage * gain), -ranking[name], name)
+    def gain(classes: tuple[str, ...]) -> float:
+        return len(missing.intersection(classes)) / len(own_classes)
 
     while left and len(here) + len(chosen) < options.top:
+        gains = {classes: gain(classes) for classes in {candidates[name].classes for name in left}}
+
+        def place(name: str, gains: Mapping[tuple[str, ...], float] = gains) -> tuple[float, float, str]:
+            score = ranking[name]
+            return (-(score + options.coverage * gains[candidates[name].classes]), -score, name)
+
         chosen.append(min(left, key=place))
         left.remove(chosen[-1])
         missing.difference_update(candidates[chosen[-1]].classes)

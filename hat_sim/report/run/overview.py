@@ -116,9 +116,11 @@ def energy_figure(run: RunRecord) -> Figure:
     rest = devices[MOST_DEVICES:]
     shown = devices
     if rest:
-        others = {"device": f"{len(rest):,} others", "joules": sum(row["joules"] for row in rest)}
-        shown = [*devices[:MOST_DEVICES], others]
-        caption += f" The last bar is the sum of the {counted(len(rest), 'device')} that spent least."
+        beyond = energy.get("others", {"devices": 0, "joules": 0})
+        left = len(rest) + beyond["devices"]
+        spent = sum(row["joules"] for row in rest) + beyond["joules"]
+        shown = [*devices[:MOST_DEVICES], {"device": f"{left:,} others", "joules": spent}]
+        caption += f" The last bar is the sum of the {counted(left, 'device')} that spent least."
     return Figure(
         key="energy",
         title="Energy by device",
@@ -129,7 +131,7 @@ def energy_figure(run: RunRecord) -> Figure:
         table=table_of(
             [Column("device", "device"), Column("joules", "energy", joules)],
             devices,
-            left_out="result.json of the run folder has all",
+            left_out="energy.parquet of the run folder has all",
         ),
     )
 

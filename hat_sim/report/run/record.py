@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hat_sim.errors import UserError
 from hat_sim.protocol.ledger import REFUSED
@@ -22,28 +24,26 @@ from hat_sim.simulation.timeline import NS_PER_US
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of simulated time, in seconds, in which a device computed."""
+    """A stretch of simulated time, in seconds, in which a device computed.
 
-    device: str
+    `device` is None for `count` stretches of devices that the timeline shows together.
+    """
+
+    device: str | None
     label: str
     phase: str
     start_s: float
     end_s: float
+    count: int = 1
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One attempt of one frame; `arrived_s` is None where it never arrived."""
+class Timeline:
+    """The computing of a world; of a large one the devices `apart` by themselves, the `others` together."""
 
-    phase: str
-    kind: str
-    sender: str
-    receiver: str
-    payload_bytes: int
-    wire_bytes: int
-    sent_s: float
-    arrived_s: float | None
-    refused: bool = False
+    stretches: Sequence[Stretch] = ()
+    apart: frozenset[str] = frozenset()
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,15 @@ class Source:
 class TargetRecord:
     """One target: its part of `result.json`, its own row of the fleet, and all that concerns it.
 
-    `stretches` are those of its world, with the work that its sources did for others where worlds are shared.
+    `frames` are the rows of the ledger that are its, `timeline` is that of its world, with the work that its
+    sources did for others where worlds are shared.
     """
 
     result: Mapping[str, Any]
     own: Mapping[str, Any]
     sources: Sequence[Source]
-    frames: Sequence[Frame]
-    stretches: Sequence[Stretch]
+    frames: pa.Table
+    timeline: Timeline
     curve: Sequence[Mapping[str, Any]]
     fusion: Sequence[Mapping[str, Any]]
 
@@ -124,10 +125,15 @@ class TargetRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A finished run; `links` names the access link of each (target, device), `findings` is its diagnosis."""
+    """A finished run.
+
+    `frames` is the ledger in the order of the targets, `links` names the access link of each (target,
+    device), `findings` is its diagnosis.
+    """
 
     result: Mapping[str, Any]
     targets: Sequence[TargetRecord]
+    frames: pa.Table
     links: Mapping[tuple[str, str], str]
     findings: Sequence[Finding]
 
@@ -138,16 +144,17 @@ def read_run(path: Path) -> RunRecord:
     result = folder.read_result()
     ledger = folder.read_ledger()
     fleet_rows, curve_rows = folder.read_fleet().to_pylist(), folder.read_curves().to_pylist()
-    frames, fleets, curves = _frames(ledger), _by_target(fleet_rows), _by_target(curve_rows)
+    fleets, curves = _by_target(fleet_rows), _by_target(curve_rows)
     fusion = _by_target(folder.read_fusion().to_pylist())
-    stretches = _read_timeline(path)
+    timelines = _read_timelines(path)
     try:
+        frames = _by_rank(ledger, [it["device"] for it in result["targets"]])
         targets = [
             _target(
                 it,
                 fleets[name := it["device"]],
-                frames.get(name, []),
-                stretches.get(name, []),
+                frames[name],
+                timelines.get(name, Timeline()),
                 curves.get(name, []),
                 fusion.get(name, []),
             )
@@ -157,24 +164,21 @@ def read_run(path: Path) -> RunRecord:
     except KeyError as error:
         raise UserError(f"{path / RESULT} lacks {error}", hint="run it again") from None
     links = {(target, row["name"]): row["link"] for target, rows in fleets.items() for row in rows}
-    return RunRecord(result, targets, links, found)
+    return RunRecord(result, targets, pa.concat_tables(frames.values()), links, found)
 
 
 def _target(
     result: Mapping[str, Any],
     fleet: Sequence[Mapping[str, Any]],
-    frames: Sequence[Frame],
-    stretches: Sequence[Stretch],
+    frames: pa.Table,
+    timeline: Timeline,
     curve: Sequence[Mapping[str, Any]],
     fusion: Sequence[Mapping[str, Any]],
 ) -> TargetRecord:
-    sent: defaultdict[str, int] = defaultdict(int)
-    received: defaultdict[str, int] = defaultdict(int)
-    for frame in frames:
-        sent[frame.sender] += frame.payload_bytes
-        received[frame.receiver] += frame.payload_bytes
+    sent, received = _payload_by(frames, "sender"), _payload_by(frames, "receiver")
+    refused = frames.filter(pc.starts_with(frames["outcome"], REFUSED))
+    failed = {*refused["sender"].to_pylist(), *refused["receiver"].to_pylist()}
     lacking: Mapping[str, Sequence[str]] = result.get("not_eligible", {})
-    failed = {name for frame in frames if frame.refused for name in (frame.sender, frame.receiver)}
     sources = [
         Source(
             name=(name := row["name"]),
@@ -193,8 +197,8 @@ def _target(
             claimed=row["claimed_accuracy"],
             on_target=row["accuracy_on_target"],
             failed=name in failed,
-            sent_bytes=sent[name],
-            received_bytes=received[name],
+            sent_bytes=sent.get(name, 0),
+            received_bytes=received.get(name, 0),
             sensors=row.get("sensors"),
             lacking=lacking.get(name, ()),
         )
@@ -202,22 +206,27 @@ def _target(
         if row["name"] != result["device"]
     ]
     [own] = [row for row in fleet if row["name"] == result["device"]]
-    return TargetRecord(result, own, sources, frames, stretches, curve, fusion)
+    return TargetRecord(result, own, sources, frames, timeline, curve, fusion)
 
 
-def _frames(ledger: pa.Table) -> dict[str, list[Frame]]:
-    columns = ("target", "phase", "kind", "sender", "receiver", "payload_bytes", "wire_bytes", "outcome")
-    about = zip(*(ledger.column(name).to_pylist() for name in columns), strict=True)
-    times = zip(*(ledger.column(name).to_pylist() for name in ("sent_ns", "arrived_ns")), strict=True)
-    frames: defaultdict[str, list[Frame]] = defaultdict(list)
-    for (target, phase, kind, sender, receiver, payload, wire, outcome), (sent, arrived) in zip(
-        about, times, strict=True
-    ):
-        arrived_s = None if arrived is None else arrived / NS_PER_S
-        refused = outcome.startswith(REFUSED)
-        frame = Frame(phase, kind, sender, receiver, payload, wire, sent / NS_PER_S, arrived_s, refused)
-        frames[target].append(frame)
-    return frames
+def _by_rank(ledger: pa.Table, targets: Sequence[str]) -> dict[str, pa.Table]:
+    """The rows of each target, in this order of targets and else in the ledger's."""
+    rank = {name: place for place, name in enumerate(targets)}
+    codes = ledger["target"].combine_chunks().dictionary_encode()
+    ranks = np.array([rank.get(it, len(rank)) for it in codes.dictionary.to_pylist()], np.int64)
+    ranks = ranks[codes.indices.to_numpy()]
+    ordered = ledger.take(np.argsort(ranks, kind="stable"))
+    ends = np.cumsum(np.bincount(ranks, minlength=len(rank))).tolist()
+    return {
+        name: ordered.slice(start, end - start)
+        for name, start, end in zip(targets, [0, *ends], ends, strict=False)
+    }
+
+
+def _payload_by(frames: pa.Table, end: str) -> dict[str, int]:
+    """Payload bytes by the sender or the receiver."""
+    sums = frames.group_by(end).aggregate([("payload_bytes", "sum")])
+    return dict(zip(sums[end].to_pylist(), sums["payload_bytes_sum"].to_pylist(), strict=True))
 
 
 def _by_target(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -227,23 +236,34 @@ def _by_target(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     return dict(found)
 
 
-def _read_timeline(path: Path) -> dict[str, list[Stretch]]:
-    """The computing of each target's world: the trace's complete events that are of work, not of frames."""
+def _read_timelines(path: Path) -> dict[str, Timeline]:
+    """By target the computing of its world: the trace's complete events that are of work, not of frames."""
     try:
         events = json.loads((path / TIMELINE).read_bytes())["traceEvents"]
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path / TIMELINE} cannot be read: {error}", hint="run it again") from None
-    names = {
-        (event["name"], event["pid"], event.get("tid")): event["args"]["name"]
-        for event in events
-        if event["ph"] == "M"
-    }
+    worlds: dict[int, str] = {}
+    threads: defaultdict[int, dict[int, str | None]] = defaultdict(dict)
+    others: dict[int, int] = {}
     stretches: defaultdict[int, list[Stretch]] = defaultdict(list)
     for event in events:
-        if event["ph"] == "X" and "flop" in event["args"]:
+        world = event["pid"]
+        if event["name"] == "process_name" and event["ph"] == "M":
+            worlds[world] = event["args"]["name"]
+        elif event["ph"] == "M" and "devices" in event["args"]:
+            threads[world][event["tid"]] = None
+            others[world] = event["args"]["devices"]
+        elif event["ph"] == "M":
+            threads[world][event["tid"]] = event["args"]["device"]
+        elif event["ph"] == "X" and "flop" in event["args"]:
             start = event["ts"] * NS_PER_US / NS_PER_S
             end = start + event["dur"] * NS_PER_US / NS_PER_S
-            device = names["thread_name", event["pid"], event["tid"]]
-            stretches[event["pid"]].append(Stretch(device, event["name"], event["cat"], start, end))
-    worlds = {pid: name for (kind, pid, _), name in names.items() if kind == "process_name"}
-    return {target: stretches[pid] for pid, name in worlds.items() for target in name.split(", ")}
+            device, count = threads[world][event["tid"]], event["args"].get("stretches", 1)
+            stretches[world].append(Stretch(device, event["name"], event["cat"], start, end, count))
+    timelines = {
+        world: Timeline(
+            stretches[world], frozenset(it for it in threads[world].values() if it), others.get(world, 0)
+        )
+        for world in worlds
+    }
+    return {target: timelines[world] for world, names in worlds.items() for target in names.split(", ")}

@@ -17,6 +17,7 @@ from hat_sim.report.run.record import Source, TargetRecord
 from hat_sim.report.table import Column, table_of
 
 MOST_BARS = 40
+MOST_POINTS = 1000
 COLUMNS = (
     Column("name", "source"),
     Column("fate", "selection"),
@@ -55,7 +56,7 @@ def score_figure(target: TargetRecord) -> Figure | None:
         chart=_score_chart(),
         height=20 * min(len(scored), MOST_BARS),
         rows=[row_of(it) for it in scored[:MOST_BARS]],
-        table=table_of(COLUMNS[:3], [row_of(it) for it in scored]),
+        table=table_of(COLUMNS[:3], scored, row_of=row_of),
     )
 
 
@@ -64,16 +65,26 @@ def hindsight_figure(target: TargetRecord) -> Figure | None:
     scored = [it for it in target.sources if it.score is not None and it.on_target is not None]
     if not scored:
         return None
-    rows = [row_of(it) for it in sorted(scored, key=lambda it: (-(it.score or 0.0), it.name))]
+    ranked = sorted(scored, key=lambda it: (-(it.score or 0.0), it.name))
+    shown = _thinned(ranked)
+    caption = _hindsight_caption(target, scored)
+    if len(shown) < len(ranked):
+        caption += f" Shown are {len(shown):,} of them, evenly over the ranks, and the chosen."
     return Figure(
         key="hindsight",
         title="Scores against true accuracy (hindsight)",
-        caption=_hindsight_caption(target, scored),
+        caption=caption,
         chart=_hindsight_chart(),
         height=260,
-        rows=rows,
-        table=table_of([COLUMNS[k] for k in (0, 1, 2, 4, 5)], rows),
+        rows=[row_of(it) for it in shown],
+        table=table_of([COLUMNS[k] for k in (0, 1, 2, 4, 5)], ranked, row_of=row_of),
     )
+
+
+def _thinned(ranked: Sequence[Source]) -> list[Source]:
+    """All of them or, of many, about `MOST_POINTS` at even distances, and the chosen."""
+    step = -(-len(ranked) // MOST_POINTS)
+    return [it for place, it in enumerate(ranked) if place % step == 0 or it.selected]
 
 
 def _hindsight_caption(target: TargetRecord, scored: Sequence[Source]) -> str:
@@ -99,9 +110,10 @@ def source_listing(target: TargetRecord, most: int) -> Listing:
         caption=f"{counted(len(order), 'source')} of {target.name}, the chosen first; a heading sorts.",
         table=table_of(
             (*COLUMNS, SENSORS) if target.is_mixed else COLUMNS,
-            [row_of(it) for it in order],
+            order,
             most,
             "fleet.parquet of the run folder has all",
+            row_of,
         ),
     )
 

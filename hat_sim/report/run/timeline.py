@@ -12,15 +12,19 @@ from functools import cache
 from typing import Any
 
 import altair as alt
+import numpy as np
+import pyarrow.compute as pc
 
 from hat_sim.quantities import counted, duration, percent, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import PHASES
 from hat_sim.report.run.record import TargetRecord
 from hat_sim.report.table import Column, table_of
+from hat_sim.simulation.clock import NS_PER_S
 
 MOST_DEVICES = 24
 COMPUTE, SEND = "computes", "sends"
+NAMELESS = ""
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,17 @@ def timeline_figure(target: TargetRecord) -> Figure:
     """Computing and frames by device, cut off where only the target's own work is left."""
     bars = list(_bars(target))
     devices, rest = _devices(target.name, bars)
-    others = f"{len(rest):,} others"
+    left = len(rest) + target.timeline.others
+    others = f"{left:,} others"
     shared = [bar if bar.device in devices else replace(bar, device=others) for bar in bars]
-    lines = [*devices, others] if rest else devices
+    lines = [*devices, others] if left else devices
     merged = sorted(merge(shared), key=lambda bar: (lines.index(bar.device), bar.start_s, bar.end_s))
     end = _shown_until(target, merged)
     rows = [_row(bar, end) for bar in merged if bar.start_s <= end]
     return Figure(
         key="timeline",
         title="Who was busy when",
-        caption=_caption(target, merged, end, len(rest)),
+        caption=_caption(target, merged, end, left),
         chart=_chart(),
         height=20 * len(lines) + 10,
         rows=rows,
@@ -97,26 +102,45 @@ def merge(bars: Iterable[Bar]) -> Iterator[Bar]:
 
 
 def _bars(target: TargetRecord) -> Iterator[Bar]:
-    for it in target.stretches:
-        yield Bar(it.device, COMPUTE, it.phase, it.label, it.start_s, it.end_s)
-    for frame in target.frames:
-        if frame.arrived_s is not None:
-            yield Bar(
-                frame.sender,
-                SEND,
-                frame.phase,
-                frame.kind,
-                frame.sent_s,
-                frame.arrived_s,
-                bytes=frame.payload_bytes,
-            )
+    """What each device did; devices that the timeline shows together are one without a name."""
+    for it in target.timeline.stretches:
+        yield Bar(it.device or NAMELESS, COMPUTE, it.phase, it.label, it.start_s, it.end_s, it.count)
+    yield from sent_bars(target)
+
+
+def sent_bars(target: TargetRecord) -> Iterator[Bar]:
+    """The frames that arrived, those of one device, phase and kind merged as `merge` does it, by columns."""
+    frames = target.frames.filter(pc.is_valid(target.frames["arrived_ns"]))
+    senders, phases, kinds = (
+        frames[name].combine_chunks().dictionary_encode() for name in ("sender", "phase", "kind")
+    )
+    apart = target.timeline.apart if target.timeline.others else None
+    names = [it if apart is None or it in apart else NAMELESS for it in senders.dictionary.to_pylist()]
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    device = np.array([places[it] for it in names], np.int64)[senders.indices.to_numpy()]
+    key = (device * len(phases.dictionary) + phases.indices.to_numpy()) * len(kinds.dictionary)
+    _, first, group = np.unique(key + kinds.indices.to_numpy(), return_index=True, return_inverse=True)
+    start, end, size = (frames[name].to_numpy() for name in ("sent_ns", "arrived_ns", "payload_bytes"))
+    order = np.lexsort((end, start, group))
+    ends = np.cumsum(np.bincount(group))
+    for it in np.argsort(first):
+        own = order[ends[it - 1] if it else 0 : ends[it]]
+        latest = np.maximum.accumulate(end[own])
+        begins = np.flatnonzero(np.append(True, start[own][1:] > latest[:-1]))
+        counts = np.diff(np.append(begins, len(own)))
+        row = first[it]
+        about = (names[senders.indices[row].as_py()], SEND, phases[row].as_py(), kinds[row].as_py())
+        for begin, count, bytes in zip(begins, counts, np.add.reduceat(size[own], begins), strict=True):
+            from_ns, to_ns = int(start[own[begin]]), int(latest[begin + count - 1])
+            yield Bar(*about, from_ns / NS_PER_S, to_ns / NS_PER_S, int(count), int(bytes))
 
 
 def _devices(target: str, bars: Iterable[Bar]) -> tuple[list[str], list[str]]:
     """The devices with a line of their own, the target first and the busiest next, and the others."""
     busy: defaultdict[str, float] = defaultdict(float)
     for bar in merge(bars):
-        busy[bar.device] += bar.lasts_s
+        if bar.device != NAMELESS:
+            busy[bar.device] += bar.lasts_s
     order = sorted(busy, key=lambda name: (name != target, -busy[name], name))
     if len(order) <= MOST_DEVICES + 1:
         return order, []

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, partial
 from typing import Any
 
 import altair as alt
 
-from hat_sim.protocol.ledger import Traffic, traffic_by
+from hat_sim.protocol.ledger import Traffic
 from hat_sim.quantities import percent, size
 from hat_sim.report.figure import Figure, chart_of, rows_of
 from hat_sim.report.look import ACCENT, BASELINE
-from hat_sim.report.run.record import Frame, RunRecord
+from hat_sim.report.run.record import RunRecord
 from hat_sim.report.table import Column, table_of
+from hat_sim.simulation.traffic import links_of, traffic_in
 
 PAYLOAD, OVERHEAD = "payload", "overhead"
 
 
 def traffic_figures(run: RunRecord) -> list[Figure]:
     """Traffic of all targets by phase, kind and link; none where nothing was sent."""
-    frames = [(target.name, frame) for target in run.targets for frame in target.frames]
-    if not frames:
+    frames = run.frames
+    if not frames.num_rows:
         return []
-
-    def by(label: Callable[[str, Frame], str]) -> dict[str, Traffic]:
-        return traffic_by((label(name, it), it.payload_bytes, it.wire_bytes) for name, it in frames)
-
-    def links(target: str, frame: Frame) -> str:
-        return f"{run.links[target, frame.sender]} > {run.links[target, frame.receiver]}"
-
+    by = partial(traffic_in, frames)
     return [
-        _figure("traffic-by-phase", "Traffic by phase", "phase", by(lambda _, it: it.phase)),
-        _figure("traffic-by-kind", "Traffic by kind of frame", "kind", by(lambda _, it: it.kind)),
-        _figure("traffic-by-link", "Traffic by link", "links", by(links)),
+        _figure("traffic-by-phase", "Traffic by phase", "phase", by(frames["phase"])),
+        _figure("traffic-by-kind", "Traffic by kind of frame", "kind", by(frames["kind"])),
+        _figure("traffic-by-link", "Traffic by link", "links", by(links_of(frames, run.links))),
     ]
 
 
