@@ -76,17 +76,18 @@ def _targets(targets: Sequence[dict[str, Any]]) -> Table:
 
 
 def _memory(devices: Sequence[dict[str, Any]]) -> Table:
-    """Devices of one profile and architecture are one row."""
+    """Devices of one profile, one architecture and the same needs are one row."""
     table = Table(title="memory", title_justify="left")
     for column in ("device", "as", "architecture"):
         table.add_column(column)
     for column in ("devices", "training needs", "of"):
         table.add_column(column, justify="right")
     kinds = Counter(
-        (it["profile"], it["role"], it["architecture"], it["needs_bytes"], it["has_bytes"]) for it in devices
+        (it["profile"], it["role"], it["architecture"], round(it["needs_bytes"] / 1e6, 1), it["has_bytes"])
+        for it in devices
     )
     for (*what, needs, has), count in sorted(kinds.items()):
-        table.add_row(*what, f"{count:,}", f"{needs / 1e6:,.1f} MB", units.SIZE.format(has))
+        table.add_row(*what, f"{count:,}", f"{needs:,.1f} MB", units.SIZE.format(has))
     return table
 
 

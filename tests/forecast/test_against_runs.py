@@ -23,6 +23,10 @@ SENSORS = (
 )
 """The target has both; it has one alone below."""
 ONE_SENSOR = (*SENSORS, "target.sensors=accelerometer")
+OWN = (
+    "devices.own={speed: 1 GFLOP/s, memory: 1 GB, power: 2 W, ms_per_sample: {cnn-small: 3 ms/sample, "
+    "gru: 9 ms/sample}, energy_per_flop: 20 pJ/FLOP}"
+)
 CHOOSES = ("hat", "hat-plus", "fine-tune", "logme", "leep", "parc", "knn", "distill-nearest")
 """Methods whose costs hang on what only trained models tell."""
 CERTAIN = {
@@ -40,6 +44,7 @@ CERTAIN = {
     "fedmd with one sensor": ("method={name: fedmd}", *ONE_SENSOR),
     "aver over lossy links": ("method={name: aver}", "sources.links=edge-2g", "target.link=lte"),
     "two at a time": ("method={name: aver}", "transfer.max_in_flight=2"),
+    "a measured device": ("method={name: aver}", "target.device=own", OWN),
     "halves": ("method={name: all-sources}", "transfer.weights=fp16"),
 }
 OPEN = {
@@ -59,6 +64,7 @@ OPEN = {
     "mixed sensors, one of them here": ONE_SENSOR,
     "mixed sensors, encoder space": ("method.fine_space=encoder", *SENSORS),
     "mixed sensors, otherwise taught": ("method={name: hat-plus}", *SENSORS),
+    "a measured device": ("method.top=2", "target.device=own", OWN),
     "two at a time": ("method.top=3", "transfer.max_in_flight=2"),
     "all of them, two at a time": ("method.top=9", "transfer.max_in_flight=2"),
     "one at a time on a shared fleet": ("method.top=9", "transfer.max_in_flight=1", *SHARED),
@@ -171,3 +177,24 @@ def test_rounds_that_hang_on_a_choice_are_refused(mixed: str, planned: Any) -> N
     with pytest.raises(UserError, match=r"rounds.serve: what a target serves with .* is open .* or "):
         forecast(planned("method={name: fine-tune}", text=text))
     assert forecast(planned("method={name: fine-tune}", "sources.architectures=gru", text=text))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "faults=[{kind: crash, devices: domain-1, at: 1 s}]",
+        "protocol={retries: 1}",
+    ],
+)
+def test_there_is_no_plan_of_targets_that_ask_again(override: str, planned: Any) -> None:
+    path = override.partition("=")[0]
+    with pytest.raises(
+        UserError, match=rf"{path}: there is no plan of faults, nor of targets that do not wait"
+    ):
+        forecast(planned(override))
+
+
+def test_a_plan_says_that_joules_of_waiting_are_left_out(planned: Any) -> None:
+    idle = OWN.replace("energy_per_flop: 20 pJ/FLOP", "idle_power: 1 W")
+    notes = content_of(forecast(planned("target.device=own", idle)))["notes"]
+    assert "joules of waiting, which some profiles tell, are not planned" in notes
