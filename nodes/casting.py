@@ -8,6 +8,7 @@ from typing import Literal
 
 from hat_sim.errors import UserError
 from hat_sim.learning.architectures import Description, describe
+from hat_sim.methods.base import Left
 from hat_sim.preflight import Plan
 from hat_sim.scenario.fleet import Device, Fleet
 from hat_sim.seeding import derive_seed
@@ -60,8 +61,8 @@ def lessons_of(plan: Plan) -> dict[str, Lesson]:
                 classes=classes,
                 recipe=plan.source_recipe,
                 seed=plan.scenario.seed,
-                labels=_labels(plan, device),
-                sensors=_sensors(plan, device),
+                labels=labels_of(plan, device),
+                sensors=sensors_of(plan, device),
             )
         return made[pair]
 
@@ -78,21 +79,28 @@ def claims_of(plan: Plan) -> dict[str, Claim]:
     return {key_of(it): Claim(samples, derive_seed(seed, "claim", it.name)) for it in _first_sources(plan)}
 
 
-def as_joined(fleet: Fleet, results: Mapping[str, TargetResult]) -> Fleet:
-    """The fleet with its expanded targets as the sources that they have become, given what became of them.
+def as_joined(fleet: Fleet, left: Mapping[str, Left | None]) -> Fleet:
+    """The fleet with its expanded targets as the sources that they have become.
 
-    One has the architecture of the model that its method left, and the sensors that this reads; one whose
-    model cannot be sent is left out.
+    Each serves with what its method has `left`; one whose model cannot be sent is left out.
     """
-    return replace(fleet, sources=tuple(_serving(fleet.sources, results)))
+    return replace(fleet, sources=tuple(_serving(fleet.sources, left)))
 
 
-def _serving(sources: Iterable[Device], results: Mapping[str, TargetResult]) -> Iterator[Device]:
+def _serving(sources: Iterable[Device], left: Mapping[str, Left | None]) -> Iterator[Device]:
     for device in sources:
         if device.round is None:
             yield device
-        elif (architecture := results[device.name].architecture) is not None:
-            yield replace(device, architecture=architecture, sensors=results[device.name].sensors)
+        elif (own := left[device.name]) is not None:
+            yield replace(device, architecture=own.architecture, sensors=own.sensors)
+
+
+def left_of(results: Mapping[str, TargetResult]) -> dict[str, Left | None]:
+    """What is left of finished targets, None where it cannot be sent."""
+    return {
+        name: None if it.architecture is None else Left(it.architecture, it.sensors)
+        for name, it in results.items()
+    }
 
 
 def expanded_of(
@@ -108,8 +116,8 @@ def expanded_of(
             labels_per_class=plan.scenario.target.labels_per_class,
             seed=plan.scenario.seed,
             weights=results[device.name].weights,
-            labels=_labels(plan, device),
-            sensors=_sensors(plan, device),
+            labels=labels_of(plan, device),
+            sensors=sensors_of(plan, device),
         )
         for fleet in fleets
         for device in fleet.sources
@@ -137,8 +145,8 @@ def joining_of(plan: Plan, fleet: Fleet) -> Joining:
         recipe=plan.student_recipe,
         precision=scenario.transfer.weights,
         seed=scenario.seed,
-        labels=_labels(plan, fleet.target),
-        sensors=_sensors(plan, fleet.target),
+        labels=labels_of(plan, fleet.target),
+        sensors=sensors_of(plan, fleet.target),
     )
 
 
@@ -152,16 +160,17 @@ def _pair(device: Device) -> tuple[object, ...]:
     return device.domain, device.architecture, device.classes, device.sensors
 
 
-def _labels(plan: Plan, device: Device) -> tuple[int, ...] | None:
+def labels_of(plan: Plan, device: Device) -> tuple[int, ...] | None:
     """Indices of the classes that the device's domain is cut down to."""
     classes = tuple(plan.dataset.classes)
     return None if device.classes is None else tuple(classes.index(name) for name in device.classes)
 
 
 def _description(plan: Plan, device: Device) -> Description:
-    shape = shape_taken(tuple(plan.dataset.shape), channels_of(_sensors(plan, device)))
+    shape = shape_taken(tuple(plan.dataset.shape), channels_of(sensors_of(plan, device)))
     return describe(device.architecture, shape, len(plan.dataset.classes))
 
 
-def _sensors(plan: Plan, device: Device) -> Sensors | None:
+def sensors_of(plan: Plan, device: Device) -> Sensors | None:
+    """The sensors that a device carries, None for all channels."""
     return carried(tuple(plan.dataset.sensors), device.sensors)

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from hat_sim.learning.export import export
 from hat_sim.learning.models import Classifier
-from hat_sim.learning.source_model import architecture_of, sensor_places
+from hat_sim.learning.source_model import architecture_of
 from hat_sim.learning.training import accuracy_of, logits_of, macro_f1
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute, Protocol
+from hat_sim.protocol.messages import sensor_places
 from hat_sim.sensors import taken
 from hat_sim.simulation.record import SourceWorth, TargetResult
 from nodes.joining import Examination

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from hat_sim.errors import InternalError
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
-from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
+from hat_sim.learning.reference import reference_features, standardise_features
 from hat_sim.learning.source_model import packed
 from hat_sim.learning.statistics import domain_statistics, statistics_flop
 from hat_sim.learning.training import logits_of, posteriors
+from hat_sim.learning.work import reference_flop
 from hat_sim.protocol.codec import REQUEST_LIMIT, decode, encode, kind_of
 from hat_sim.protocol.errors import Fault, ProtocolError
 from hat_sim.protocol.messages import (

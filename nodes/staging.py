@@ -26,7 +26,7 @@ from hat_sim.scenario.fleet import Fleet
 from hat_sim.scenario.hits import misfortune_of
 from hat_sim.simulation.record import RunRecord, TargetResult, WorldRecord
 from nodes.assignments import Claim, DeviceRecord, Lesson, Part
-from nodes.casting import as_joined, claims_of, expanded_of, joining_of, key_of, lessons_of
+from nodes.casting import as_joined, claims_of, expanded_of, joining_of, key_of, left_of, lessons_of
 from nodes.crew import Carried, Crew, HostProcess, is_lost, started
 from nodes.findings import Findings, Subject
 from nodes.world import Report, World
@@ -140,7 +140,7 @@ class Stage:
         worlds: list[WorldRecord] = []
         targets: dict[str, TargetResult] = {}
         for planned in plan.rounds:
-            joined = [as_joined(fleet, targets) for fleet in planned]
+            joined = [as_joined(fleet, left_of(targets)) for fleet in planned]
             expanded = expanded_of(plan, joined, targets)
             fresh = {key: record for key, record in expanded.items() if key not in sources}
             sources |= await self._teach(fresh, plan.dataset)

@@ -14,6 +14,8 @@ import pytest
 from benchmarks.studies import person
 from benchmarks.study_pages import comment_of
 from hat_sim.data.packaged.catalogue import HAPT
+from hat_sim.forecast import forecast
+from hat_sim.forecast.costs import Range
 from hat_sim.preflight import Plan, load_checked, prepare
 from hat_sim.preflight.sensors import with_sensors
 from hat_sim.scenario.fleet import build_fleets
@@ -21,7 +23,17 @@ from hat_sim.sweep.axes import axes_of
 from hat_sim.sweep.grid import sweep_problems
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
-WITHOUT_DOWNLOAD = ("battery", "generated", "many_targets", "per_device", "rounds", "shared_fleet", "traces")
+WITHOUT_DOWNLOAD = (
+    "battery",
+    "generated",
+    "links",
+    "many_targets",
+    "per_device",
+    "rounds",
+    "rush_hour",
+    "shared_fleet",
+    "traces",
+)
 WITH_DOWNLOAD = ("digits", "hapt", "sensors", "sentiment", "vowel", "watch")
 SIGNATURES = (
     "attention-idle",
@@ -180,6 +192,28 @@ def test_rounds_lets_every_target_serve_those_of_later_rounds():
     assert [len(fleet.sources) for fleet in fleets] == [4, 4, 6, 6, 8, 8]
 
 
+def test_links_varies_both_ends_together_and_saved_bytes_are_worth_time_on_the_slowest_alone():
+    assert sweep_problems(load_checked(FOLDER / "links.yaml"), data=True) == ()
+
+    def planned(link: str, method: str) -> tuple[Range, Range]:
+        overrides = (f"target.link={link}", f"sources.links={link}", f"method={{name: {method}}}")
+        costs = forecast(prepare(load_checked(FOLDER / "links.yaml", overrides))).targets[0].costs
+        return costs.total_ns, Range.total(costs.payload.values())
+
+    every = {(link, it): planned(link, it) for link in ("wifi", "lte", "nb-iot") for it in ("hat", "aver")}
+    assert len({payload for (_, it), (_, payload) in every.items() if it == "aver"}) == 1
+    for link in ("wifi", "lte"):
+        assert every[link, "aver"][0].high < every[link, "hat"][0].low
+    assert every["nb-iot", "hat"][0].high < every["nb-iot", "aver"][0].low
+
+
+def test_rush_hour_has_its_bottleneck_where_its_comment_says():
+    costs = forecast(plan("rush_hour")).targets[0].costs
+    fine = costs.bottlenecks["fine"]
+    assert (fine.device, fine.link, fine.direction) == ("target-domain-1", "lte-m", "down")
+    assert fine.busy_ns > 0.9 * costs.time_ns["fine"].low > 10 * costs.time_ns["coarse"].high
+
+
 def test_watch_leaves_out_the_other_wrist_of_its_target():
     scenario = load_checked(FOLDER / "watch.yaml").scenario
     assert scenario.target.domain == ("subject-1-left",)
@@ -194,7 +228,7 @@ def test_sensors_has_an_eligible_source_for_its_target_and_others_that_are_not()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["generated", "many_targets", "rounds", "traces"])
+@pytest.mark.parametrize("scenario", ["generated", "links", "many_targets", "rounds", "rush_hour", "traces"])
 def test_runs(scenario: str, tmp_path: Path):
     result = run(scenario, tmp_path / "run")
     assert len(result["targets"]) == len(plan(scenario).fleets)

@@ -21,6 +21,7 @@ from hat_sim.cli import (
     data,
     diagnose,
     network,
+    plan,
     profiles,
     report,
     run,
@@ -67,6 +68,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
+app.command("plan")(plan.plan)
 app.command("traffic")(traffic.traffic)
 app.command("report")(report.report)
 app.command("diagnose")(diagnose.diagnose)

@@ -20,6 +20,7 @@ Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a key of the scenario.")
 ]
+Seed = Annotated[int | None, typer.Option(min=0, help="The seed, in place of the scenario's.")]
 Address = Annotated[str | None, typer.Option(help="A running Ray cluster, not one of our own.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that receives it.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is unfinished.")]

@@ -12,7 +12,7 @@ from hat_sim.cli import options
 def run(
     scenario: options.Scenario,
     overrides: options.Overrides = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="The seed, in place of the scenario's.")] = None,
+    seed: options.Seed = None,
     hosts: Annotated[
         str | None,
         typer.Option(metavar="N|per-device", help="Processes for the sources; by default one a core."),

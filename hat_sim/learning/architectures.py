@@ -18,6 +18,13 @@ from hat_sim.protocol.work import Model, Work
 
 BYTES_PER_FLOAT = 4
 
+Shapes = tuple[tuple[int, ...], ...]
+"""Of the trained tensors of a part, in the order in which they travel."""
+
+
+def _numbers(shapes: Shapes) -> int:
+    return sum(map(prod, shapes))
+
 
 @dataclass(frozen=True)
 class Conv:
@@ -40,8 +47,12 @@ class Conv:
         return tuple((n + padded - self.kernel) // self.stride + 1 for n in self.size)
 
     @property
+    def weights(self) -> Shapes:
+        return ((self.outputs, self.inputs, *(self.kernel for _ in self.size)), (self.outputs,))
+
+    @property
     def parameters(self) -> int:
-        return self.outputs * (self.inputs * self._taps + 1)
+        return _numbers(self.weights)
 
     @property
     def forward_flop(self) -> int:
@@ -65,6 +76,10 @@ class Pool:
     parameters: int = 0
 
     @property
+    def weights(self) -> Shapes:
+        return ()
+
+    @property
     def forward_flop(self) -> int:
         return 2 * self.channels * prod(self.size)
 
@@ -86,8 +101,14 @@ class Gru:
     steps: int
 
     @property
+    def weights(self) -> Shapes:
+        """Of the three gates, one below the other: from inputs, from hidden states, and their biases."""
+        gates = 3 * self.hidden
+        return ((gates, self.inputs), (gates, self.hidden), (gates,), (gates,))
+
+    @property
     def parameters(self) -> int:
-        return 3 * self.hidden * (self.inputs + self.hidden + 2)
+        return _numbers(self.weights)
 
     @property
     def forward_flop(self) -> int:
@@ -111,8 +132,12 @@ class Linear:
     outputs: int
 
     @property
+    def weights(self) -> Shapes:
+        return ((self.outputs, self.inputs), (self.outputs,))
+
+    @property
     def parameters(self) -> int:
-        return self.outputs * (self.inputs + 1)
+        return _numbers(self.weights)
 
     @property
     def forward_flop(self) -> int:
@@ -150,10 +175,20 @@ class Description:
         return self.head.inputs
 
     @property
+    def encoder_weights(self) -> Shapes:
+        """Mean and deviation of the standardiser, and the blocks."""
+        blocks = (shape for block in self.encoder for shape in block.weights)
+        return ((self.channels,), (self.channels,), *blocks)
+
+    @property
+    def weights(self) -> Shapes:
+        """What a transfer of the whole model carries, in its order."""
+        return (*self.encoder_weights, *self.head.weights)
+
+    @property
     def parameters(self) -> int:
-        """Trained numbers and the standardiser's two for each channel: what a transfer carries."""
-        trained = sum(block.parameters for block in self.encoder) + self.head.parameters
-        return trained + 2 * self.channels
+        """Trained numbers and the standardiser's two for each channel."""
+        return _numbers(self.weights)
 
     def encode_flop(self, first_block: int = 0) -> int:
         """Work to encode one sample, from `first_block` on."""

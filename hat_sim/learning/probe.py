@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hat_sim.learning.lbfgs import LBFGS
-
-STEPS = 30
+from hat_sim.learning.work import PROBE_STEPS
 
 
 def probe(features: Tensor, labels: Tensor, classes: int, penalty: float) -> tuple[Tensor, Tensor]:
@@ -17,7 +16,7 @@ def probe(features: Tensor, labels: Tensor, classes: int, penalty: float) -> tup
     """
     weight = torch.zeros(classes, features.shape[1], requires_grad=True)
     bias = torch.zeros(classes, requires_grad=True)
-    optimizer = LBFGS([weight, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
+    optimizer = LBFGS([weight, bias], max_iter=PROBE_STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> float:
         optimizer.zero_grad()
@@ -28,8 +27,3 @@ def probe(features: Tensor, labels: Tensor, classes: int, penalty: float) -> tup
 
     optimizer.step(loss)
     return weight.detach(), bias.detach()
-
-
-def probe_flop(samples: int, width: int, classes: int) -> int:
-    """Work of `probe`, with a quarter more evaluations than steps for its line searches."""
-    return STEPS * 5 // 4 * 3 * 2 * samples * width * classes

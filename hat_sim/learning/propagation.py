@@ -67,11 +67,6 @@ def neighbour_ties(features: Tensor, neighbours: int) -> Ties:
     return Ties(tied, to, weights / total[tied])
 
 
-def propagation_flop(samples: int, width: int, classes: int, neighbours: int, rounds: int) -> int:
-    """Work of `propagated`: all cosines, and in each round a product with at most 2 k ties a sample."""
-    return 2 * samples * samples * width + rounds * 2 * 2 * neighbours * samples * classes
-
-
 def _nearest(unit: Tensor, first: int, neighbours: int) -> tuple[Tensor, Tensor]:
     """Cosines and places (batch, neighbours) of the nearest to a batch of rows, oneself left out."""
     cosines = unit[first : first + BATCH] @ unit.T

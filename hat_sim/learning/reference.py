@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-KERNEL = 9
-IMAGE_KERNEL = 5
+from hat_sim.learning.work import IMAGE_KERNEL, KERNEL
+
 BATCH = 256
 
 
@@ -50,15 +50,6 @@ def standardise_features(features: NDArray[np.float32]) -> NDArray[np.float32]:
     deviation = features.std(axis=0)
     centred = features - features.mean(axis=0)
     return np.asarray(centred / np.where(deviation > 1e-6, deviation, np.inf), dtype=np.float32)
-
-
-def reference_flop(samples: int, shape: tuple[int, ...], width: int) -> int:
-    """Work of `reference_features`: a multiply-add counts as two."""
-    if len(shape) == 1:
-        return samples * 2 * shape[0] * width
-    if len(shape) == 2:
-        return samples * 2 * shape[0] * shape[1] * KERNEL * (width // 2)
-    return samples * 2 * prod(shape) * IMAGE_KERNEL**2 * (width // 2)
 
 
 class _Kernels(nn.Module):

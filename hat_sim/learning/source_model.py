@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,11 @@ class SourceModel:
     model: Classifier
     classes: tuple[int, ...]
     accuracy: float
+
+
+def descriptions(models: Sequence[SourceModel]) -> tuple[Description, ...]:
+    """What these models are."""
+    return tuple(source.model.description for source in models)
 
 
 def description_of(
@@ -99,29 +104,6 @@ def widened(model: Classifier, classes: Sequence[int], total: int) -> Classifier
         wide.head.weight[list(classes)] = model.head.weight
         wide.head.bias[list(classes)] = model.head.bias
     return wide.train(model.training)
-
-
-def shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """The array itself, of floats and of this shape; ProtocolError where it is not."""
-    if array.shape != shape or array.dtype.kind != "f":
-        raise ProtocolError(Fault.SHAPE, f"{array.dtype} of shape {array.shape}, not floats of {shape}")
-    return array
-
-
-def sensor_places(names: Sequence[str] | None, sensors: Mapping[str, Places] | None) -> Places | None:
-    """Which of a target's channels are those of the named sensors; None for all of them.
-
-    `sensors` are the target's. ProtocolError for one that it has not, and where there is none.
-    """
-    if names is None:
-        return None
-    if len(set(names)) < len(names):
-        raise ProtocolError(Fault.FIELD, "a sensor twice")
-    unknown = [name for name in names if name not in (sensors or {})]
-    if sensors is None or unknown or not names:
-        raise ProtocolError(Fault.FIELD, f"sensors that were not announced: {unknown[:5]}")
-    places = tuple(sorted(place for name in names for place in sensors[name]))
-    return None if len(names) == len(sensors) else places
 
 
 def class_indices(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from hat_sim.learning.architectures import Description
 from hat_sim.learning.recipes import StudentRecipe
-from hat_sim.learning.source_model import sensor_places
-from hat_sim.learning.student import Pool
-from hat_sim.protocol.messages import Precision
+from hat_sim.protocol.messages import Precision, sensor_places
 from hat_sim.sensors import Places
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from hat_sim.learning.student import Pool
+
+
+@dataclass(frozen=True)
+class Left:
+    """The model that a method leaves on a target: its architecture, and the sensors that it reads.
+
+    None where all devices carry the same.
+    """
+
+    architecture: str
+    sensors: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,10 @@ class Task:
     @property
     def pool(self) -> Pool:
         """The same as tensors, with the labels."""
+        import torch  # here, since `plan` knows tasks, too
+
+        from hat_sim.learning.student import Pool
+
         return Pool(torch.from_numpy(self.samples), torch.from_numpy(np.array(self.labelled_y)))
 
     @property

@@ -1,10 +1,9 @@
-"""The exchanges with sources that methods share: joining, fetching models, and having samples predicted."""
+"""The exchanges with sources that methods share: fetching models, and having samples predicted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import torch
@@ -17,46 +16,19 @@ from hat_sim.learning.source_model import (
     description_of,
     empty_model,
     fill,
-    shaped,
 )
+from hat_sim.methods.asks import Reads, model_request, predict_requests
 from hat_sim.methods.base import Task
-from hat_sim.protocol.codec import REQUEST_LIMIT
 from hat_sim.protocol.effects import Ask, Phase, Protocol, Replies
 from hat_sim.protocol.errors import Fault, ProtocolError
-from hat_sim.protocol.messages import (
-    EncoderTransfer,
-    Join,
-    ModelRequest,
-    ModelTransfer,
-    Predictions,
-    PredictRequest,
-    Welcome,
-)
-from hat_sim.protocol.weights import pack
-from hat_sim.sensors import Places, taken
-
-Reads = Mapping[str, Places | None]
-"""Which of the target's channels the model of each source reads; None for all of them."""
-
-
-def join(task: Task) -> Protocol[tuple[str, ...]]:
-    """Announce the task to every source of the roster; the names of those that can serve it."""
-    return tuple((yield from join_reading(task)))
-
-
-def join_reading(task: Task) -> Protocol[Reads]:
-    """The same, with what the model of each of them reads."""
-    request = Join(input_shape=task.description.shape, classes=task.classes, sensors=task.sensor_names)
-    replies: Replies = yield Ask("coarse", dict.fromkeys(task.sources, request))
-    return replies.made(Welcome, lambda _, welcome: task.places(welcome.sensors))
+from hat_sim.protocol.messages import EncoderTransfer, ModelTransfer, Predictions, shaped
 
 
 def fetch_models(
     task: Task, chosen: Sequence[str], phase: Phase = "transfer"
 ) -> Protocol[tuple[SourceModel, ...]]:
     """The whole models of the chosen sources; one that does not arrive or does not fit is left out."""
-    request = ModelRequest(part="model", precision=task.precision)
-    replies: Replies = yield Ask(phase, dict.fromkeys(chosen, request))
+    replies: Replies = yield Ask(phase, dict.fromkeys(chosen, model_request(task, "model")))
     return receive(task, replies, {})
 
 
@@ -64,8 +36,7 @@ def fetch_heads(
     task: Task, chosen: Sequence[str], encoders: Mapping[str, Classifier]
 ) -> Protocol[tuple[SourceModel, ...]]:
     """The heads alone of sources whose encoders came already, inside of `encoders`."""
-    request = ModelRequest(part="head", precision=task.precision)
-    replies: Replies = yield Ask("transfer", dict.fromkeys(chosen, request))
+    replies: Replies = yield Ask("transfer", dict.fromkeys(chosen, model_request(task, "head")))
     return receive(task, replies, encoders)
 
 
@@ -113,24 +84,17 @@ class Opinion:
         return Opinion(self.classes, torch.cat([self.logits, other.logits]))
 
 
-def fetch_opinions(
-    task: Task, chosen: Iterable[str], reads: Reads | None = None
-) -> Protocol[dict[str, Opinion]]:
-    """What the chosen sources say of all the target's samples, which are sent to them; no model moves.
+def fetch_opinions(task: Task, reads: Reads) -> Protocol[dict[str, Opinion]]:
+    """What sources say of all the target's samples, which are sent to them; no model moves.
 
-    The samples go in parts of half of what a source reads at once, to each source with the channels that it
-    reads, and a source that leaves one part unanswered is left out.
+    The samples go in parts, to each source with the channels that it reads, and a source that leaves one part
+    unanswered is left out.
     """
-    samples, reads = task.samples, reads or {}
     heard: dict[str, Opinion] = {}
-    asked = tuple(chosen)
-    for part in np.array_split(samples, ceil(2 * samples.nbytes / REQUEST_LIMIT)):
-        requests = {
-            places: PredictRequest(classes=task.classes, samples=pack([taken(part, places)], task.precision))
-            for places in {reads.get(name) for name in asked}
-        }
-        replies: Replies = yield Ask("transfer", {name: requests[reads.get(name)] for name in asked})
-        heard = opinions(task, replies, len(part), heard)
+    asked = tuple(reads)
+    for rows, requests in predict_requests(task, reads):
+        replies: Replies = yield Ask("transfer", {name: requests[name] for name in asked})
+        heard = opinions(task, replies, rows, heard)
         asked = tuple(heard)
     return heard
 

@@ -43,19 +43,29 @@ class Method:
 
     The function takes a `hat_sim.methods.base.Task` and the options, and is a generator of
     `hat_sim.protocol.effects` that returns a `hat_sim.methods.base.Fitted`. One's own method is such an
-    object, named in a scenario by `package.module:object`. `holds` says for how many of the sources' models
-    the target needs memory; by default for all.
+    object, named in a scenario by `package.module:object`. `outline` is where its outline is
+    (`hat_sim.methods.outline`), in a module that imports no torch; without one there is no plan of it.
+    `holds` says for how many of the sources' models the target needs memory; by default for all.
     """
 
     options: type[BaseModel]
     protocol: str
+    outline: str | None = None
     holds: Holds = every_model
 
     def load(self) -> Callable[[Any, Any], Any]:
         """The protocol's function."""
-        module, _, name = self.protocol.partition(":")
-        function: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), name)
-        return function
+        return _function(self.protocol)
+
+    def load_outline(self) -> Callable[[Any, Any], Any] | None:
+        """The outline's function, None where the method has no outline."""
+        return None if self.outline is None else _function(self.outline)
+
+
+def _function(place: str) -> Callable[[Any, Any], Any]:
+    module, _, name = place.partition(":")
+    function: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), name)
+    return function
 
 
 _HAT = "hat_sim.methods.hat"
@@ -63,28 +73,57 @@ _HAT_PLUS = "hat_sim.methods.hat_plus"
 _PEERS = "hat_sim.methods.peers"
 
 METHODS: Mapping[str, Method] = {
-    "hat": Method(HatOptions, f"{_HAT}.protocol:hat", selected),
-    "hat-plus": Method(HatPlusOptions, f"{_HAT_PLUS}.protocol:hat_plus", selected),
-    "self-taught": Method(SpreadOptions, f"{_HAT_PLUS}.protocol:self_taught", no_model),
-    "target-only": Method(NoOptions, f"{_PEERS}.target_only:target_only", no_model),
-    "fine-tune": Method(FineTuneOptions, f"{_PEERS}.fine_tune:fine_tune", every_model_one_tuned),
-    "ensemble": Method(NoOptions, f"{_PEERS}.ensemble:ensemble"),
-    "stacking": Method(StackingOptions, f"{_PEERS}.ensemble:stacking"),
-    "aver": Method(DistillationOptions, f"{_PEERS}.aver:aver"),
-    "ebkd": Method(DistillationOptions, f"{_PEERS}.ebkd:ebkd"),
-    "ca-mkd": Method(DistillationOptions, f"{_PEERS}.ca_mkd:ca_mkd"),
-    "amtml-kd": Method(AdapterOptions, f"{_PEERS}.amtml_kd:amtml_kd"),
-    "distill-nearest": Method(DistillationOptions, f"{_PEERS}.distill_similar:distill_nearest"),
-    "distill-weighted": Method(SimilarityOptions, f"{_PEERS}.distill_similar:distill_weighted"),
-    "decision": Method(DecisionOptions, f"{_PEERS}.decision:decision", every_model_tuned),
-    "kd3a": Method(VoteOptions, f"{_PEERS}.kd3a:kd3a"),
-    "fedmd": Method(DistillationOptions, f"{_PEERS}.fedmd:fedmd", no_model),
-    "logme": Method(SelectorOptions, f"{_PEERS}.selectors:logme", every_model_ranked),
-    "leep": Method(SelectorOptions, f"{_PEERS}.selectors:leep", every_model_ranked),
-    "parc": Method(SelectorOptions, f"{_PEERS}.selectors:parc", every_model_ranked),
-    "knn": Method(SelectorOptions, f"{_PEERS}.selectors:knn", every_model_ranked),
-    "random": Method(RandomOptions, f"{_HAT}.controls:random_sources", drawn),
-    "all-sources": Method(FusionOptions, f"{_HAT}.controls:all_sources", every_model_fused),
+    "hat": Method(HatOptions, f"{_HAT}.protocol:hat", f"{_HAT}.outline:hat", selected),
+    "hat-plus": Method(
+        HatPlusOptions, f"{_HAT_PLUS}.protocol:hat_plus", f"{_HAT_PLUS}.outline:hat_plus", selected
+    ),
+    "self-taught": Method(
+        SpreadOptions, f"{_HAT_PLUS}.protocol:self_taught", f"{_HAT_PLUS}.outline:self_taught", no_model
+    ),
+    "target-only": Method(
+        NoOptions, f"{_PEERS}.target_only:target_only", f"{_PEERS}.outlines:target_only", no_model
+    ),
+    "fine-tune": Method(
+        FineTuneOptions,
+        f"{_PEERS}.fine_tune:fine_tune",
+        f"{_PEERS}.outlines:fine_tune",
+        every_model_one_tuned,
+    ),
+    "ensemble": Method(NoOptions, f"{_PEERS}.ensemble:ensemble", f"{_PEERS}.outlines:ensemble"),
+    "stacking": Method(StackingOptions, f"{_PEERS}.ensemble:stacking", f"{_PEERS}.outlines:stacking"),
+    "aver": Method(DistillationOptions, f"{_PEERS}.aver:aver", f"{_PEERS}.outlines:distil_all"),
+    "ebkd": Method(DistillationOptions, f"{_PEERS}.ebkd:ebkd", f"{_PEERS}.outlines:distil_all"),
+    "ca-mkd": Method(DistillationOptions, f"{_PEERS}.ca_mkd:ca_mkd", f"{_PEERS}.outlines:distil_all"),
+    "amtml-kd": Method(AdapterOptions, f"{_PEERS}.amtml_kd:amtml_kd", f"{_PEERS}.outlines:amtml_kd"),
+    "distill-nearest": Method(
+        DistillationOptions, f"{_PEERS}.distill_similar:distill_nearest", f"{_PEERS}.outlines:distill_nearest"
+    ),
+    "distill-weighted": Method(
+        SimilarityOptions, f"{_PEERS}.distill_similar:distill_weighted", f"{_PEERS}.outlines:distill_weighted"
+    ),
+    "decision": Method(
+        DecisionOptions, f"{_PEERS}.decision:decision", f"{_PEERS}.outlines:decision", every_model_tuned
+    ),
+    "kd3a": Method(VoteOptions, f"{_PEERS}.kd3a:kd3a", f"{_PEERS}.outlines:distil_all"),
+    "fedmd": Method(DistillationOptions, f"{_PEERS}.fedmd:fedmd", f"{_PEERS}.outlines:fedmd", no_model),
+    "logme": Method(
+        SelectorOptions, f"{_PEERS}.selectors:logme", f"{_PEERS}.outlines:select", every_model_ranked
+    ),
+    "leep": Method(
+        SelectorOptions, f"{_PEERS}.selectors:leep", f"{_PEERS}.outlines:select", every_model_ranked
+    ),
+    "parc": Method(
+        SelectorOptions, f"{_PEERS}.selectors:parc", f"{_PEERS}.outlines:select", every_model_ranked
+    ),
+    "knn": Method(
+        SelectorOptions, f"{_PEERS}.selectors:knn", f"{_PEERS}.outlines:select", every_model_ranked
+    ),
+    "random": Method(
+        RandomOptions, f"{_HAT}.controls:random_sources", f"{_HAT}.outline:random_sources", drawn
+    ),
+    "all-sources": Method(
+        FusionOptions, f"{_HAT}.controls:all_sources", f"{_HAT}.outline:all_sources", every_model_fused
+    ),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hat_sim.data.domain import Dataset
 from hat_sim.data.generated.spec import GeneratedSpec
 from hat_sim.data.packaged.catalogue import PACKAGED
 from hat_sim.scenario.schema import Data, Generated
@@ -18,6 +19,11 @@ class Facts:
     classes: tuple[str, ...]
     domains: tuple[str, ...]
     sensors: Sensors = ()
+
+
+def facts_of(dataset: Dataset) -> Facts:
+    """The facts of a dataset that is at hand."""
+    return Facts(tuple(dataset.shape), tuple(dataset.classes), tuple(dataset.domains), tuple(dataset.sensors))
 
 
 def known_facts(data: Data) -> Facts | None:

@@ -80,6 +80,13 @@ class Fitting:
             found.update(dict.fromkeys(self._source_problem(device, path)))
         yield from found
 
+    def needs(self, fleet: Fleet) -> Iterator[tuple[Device, int]]:
+        """Each device of a resolved fleet with the bytes that it needs at the peak of training."""
+        guests = self._guests(fleet.sources)
+        yield fleet.target, self._target_memory(self._described(fleet.target), guests)
+        for source in fleet.sources:
+            yield source, source_memory(self._described(source), self._source)
+
     def _source_problem(self, device: Device, path: str) -> Iterator[Problem]:
         profile = device.profile
         if device.architecture == "auto":

@@ -15,7 +15,7 @@ from hat_sim.learning.recipes import SourceRecipe, StudentRecipe
 from hat_sim.methods.registry import Method, find_method
 from hat_sim.network.loss import KNOWN_LOSS
 from hat_sim.preflight.catalogue import fleet_problems
-from hat_sim.preflight.facts import Facts, sensors_of, spec_of
+from hat_sim.preflight.facts import facts_of, sensors_of, spec_of
 from hat_sim.preflight.fitting import Fitting
 from hat_sim.preflight.label_spaces import absent_classes, with_classes
 from hat_sim.preflight.recipes import source_recipe, student_recipe
@@ -77,9 +77,7 @@ class Preparation:
 
     def _plan(self, scenario: Scenario) -> Plan:
         dataset = self._dataset(scenario.data)
-        facts = Facts(
-            tuple(dataset.shape), tuple(dataset.classes), tuple(dataset.domains), tuple(dataset.sensors)
-        )
+        facts = facts_of(dataset)
         problems = [*fleet_problems(scenario, facts)]
         occurring = partial(self._occurring, scenario.data)
         if not problems:

@@ -12,13 +12,15 @@ has or a model reads, which are the same in all of the fleet; elsewhere it is No
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
-from hat_sim.protocol.errors import Fault
+from hat_sim.protocol.errors import Fault, ProtocolError
+from hat_sim.sensors import Places
 
 Array = InstanceOf[np.ndarray]
 Name = Annotated[str, Field(max_length=256)]
@@ -205,6 +207,29 @@ MESSAGES: dict[str, type[Message]] = {
         ErrorReply,
     )
 }
+
+
+def shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The array itself, of floats and of this shape; ProtocolError where it is not."""
+    if array.shape != shape or array.dtype.kind != "f":
+        raise ProtocolError(Fault.SHAPE, f"{array.dtype} of shape {array.shape}, not floats of {shape}")
+    return array
+
+
+def sensor_places(names: Sequence[str] | None, sensors: Mapping[str, Places] | None) -> Places | None:
+    """Which of a target's channels are those of the named sensors; None for all of them.
+
+    `sensors` are the target's. ProtocolError for one that it has not, and where there is none.
+    """
+    if names is None:
+        return None
+    if len(set(names)) < len(names):
+        raise ProtocolError(Fault.FIELD, "a sensor twice")
+    unknown = [name for name in names if name not in (sensors or {})]
+    if sensors is None or unknown or not names:
+        raise ProtocolError(Fault.FIELD, f"sensors that were not announced: {unknown[:5]}")
+    places = tuple(sorted(place for name in names for place in sensors[name]))
+    return None if len(names) == len(sensors) else places
 
 
 def same_message(left: Message, right: Message) -> bool:

@@ -19,7 +19,7 @@ from hat_sim.simulation.diagnosis import evidence_of, findings
 from hat_sim.simulation.eligibility import not_eligible
 from hat_sim.simulation.record import RunRecord, TargetResult, joules_of_each
 from hat_sim.simulation.result import Identity, TargetOutcome, result_of, rounded_floats
-from hat_sim.simulation.run_folder import ENVIRONMENT, TIMELINE, RunFolder
+from hat_sim.simulation.run_folder import ENVIRONMENT, RunFolder
 from hat_sim.simulation.timeline import trace_events
 from hat_sim.simulation.toll import toll_of
 
@@ -55,7 +55,7 @@ def finish(
     folder.write_selection([row for name, it in record.targets.items() for row in _selection(name, it)])
     folder.write_energy(joules_of_each([it for world in record.worlds for it in world.spent]))
     folder.write_fusion([row for name, it in record.targets.items() for row in _fusion(plan, name, it)])
-    folder.write_json(TIMELINE, trace_events(record.worlds))
+    folder.write_timeline(trace_events(record.worlds))
     folder.write_json(
         ENVIRONMENT,
         {

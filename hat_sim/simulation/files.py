@@ -27,6 +27,14 @@ def write_json(path: Path, content: Any) -> None:
     write_whole(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
+def write_rows(path: Path, content: Mapping[str, Any], rows: str) -> None:
+    """JSON of which the list `rows` comes last and has a line for each of its items."""
+    head = {key: value for key, value in content.items() if key != rows}
+    lines = ",\n".join(json.dumps(it, separators=(",", ":"), allow_nan=False) for it in content[rows])
+    start = json.dumps(head | {rows: []}, allow_nan=False).removesuffix("]}")
+    write_whole(path, f"{start}\n{lines}\n]}}\n".encode())
+
+
 def write_yaml(path: Path, header: str, content: Mapping[str, Any]) -> None:
     """A YAML file below a first line `header`."""
     text = io.StringIO()

@@ -170,6 +170,10 @@ class RunFolder:
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         files.write_json(self.path / name, content)
 
+    def write_timeline(self, trace: Mapping[str, Any]) -> None:
+        """Trace events, a line each: there are thousands in a large fleet."""
+        files.write_rows(self.path / TIMELINE, trace, "traceEvents")
+
     def write_model(self, target: str, weights: bytes, program: bytes) -> None:
         """`model/<target>/model.safetensors` and `model.pt`, a TorchScript program."""
         folder = self.path / MODELS / target

@@ -1,8 +1,11 @@
 """`timeline.json`: Chrome trace events, for Perfetto or chrome://tracing.
 
-Each world is a process and each device a thread, whose slices are its computing; a frame is an asynchronous
-event of its sender from hand-over to arrival, since frames overlap and slices of one thread may not. A fault
-is an instant of each device that it befalls, and another where it is over.
+Each world is a process. A device has up to three tracks: what it computes, and what is under way on either
+direction of its access link; frames that overlap there are one slice, so that a track is one line however
+many share the link. An arrow leads from the sender's slice to the receiver's for each frame that arrived.
+A fault is an instant of each device that it befalls, on the track of what this computes, and another where it
+is over. Threads have numbers of their own over all worlds, which are those of no process: Perfetto tells them
+apart by these alone.
 
 A world of very many devices would make a file that nothing opens. There the targets and the devices that
 were busy longest stand by themselves, and the others together: a thread for what they computed and an event
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import count
 from operator import itemgetter
 from typing import Any
 
@@ -21,6 +25,11 @@ from hat_sim.simulation.record import Busy, Incident, WorldRecord
 from hat_sim.simulation.result import MOST_DEVICES
 
 NS_PER_US = 1000
+COMPUTING, UP, DOWN = "", " up", " down"
+"""The tracks of a device, as they are named after it."""
+
+Track = tuple[str, str]
+Event = dict[str, Any]
 
 Stretch = tuple[int, int, tuple[int, ...]]
 """From and to in nanoseconds, and figures that add up."""
@@ -28,41 +37,50 @@ Stretch = tuple[int, int, tuple[int, ...]]
 
 def trace_events(worlds: Sequence[WorldRecord]) -> dict[str, Any]:
     """The trace of a run; times are in microseconds, as the format wants them."""
-    events = [event for number, world in enumerate(worlds) for event in _world(number, world)]
+    threads, arrows = count(len(worlds) + 1), count(1)
+    events = [event for pid, world in enumerate(worlds, 1) for event in _world(pid, world, threads, arrows)]
     return {"displayTimeUnit": "ms", "traceEvents": events}
 
 
-def _world(process: int, world: WorldRecord) -> Iterator[dict[str, Any]]:
-    befallen = [name for it in world.incidents for name in it.devices]
-    devices = dict.fromkeys(
-        [*(it.device for it in world.busy), *(row.sender for row in world.ledger), *befallen]
-    )
-    if len(devices) > MOST_DEVICES + len(world.targets):
-        devices = dict.fromkeys(_busiest(world))
-    threads = {device: number for number, device in enumerate(devices)}
-    yield {"name": "process_name", "ph": "M", "pid": process, "args": {"name": ", ".join(world.targets)}}
-    for device, number in threads.items():
-        yield _thread(process, number, {"name": device})
-    others: list[Busy] = []
-    for it in world.busy:
-        if it.device in threads:
-            yield _slice(process, threads[it.device], it.label, it.phase, it.start_ns, it.end_ns) | {
-                "args": {"flop": it.flop}
-            }
-        else:
-            others.append(it)
-    rest: list[LedgerRow] = []
-    for row in world.ledger:
-        if row.sender not in threads or row.receiver not in threads:
-            rest.append(row)
-        elif row.arrived_ns is not None:
-            yield from _frame(process, threads[row.sender], row, row.arrived_ns)
+def _world(pid: int, world: WorldRecord, threads: Iterator[int], arrows: Iterator[int]) -> Iterator[Event]:
+    named = _named(world)
+    busy = [it for it in world.busy if it.device in named]
+    apart = [row for row in world.ledger if row.sender in named and row.receiver in named]
+    arrived = [row for row in apart if row.arrived_ns is not None]
+    links: defaultdict[Track, list[LedgerRow]] = defaultdict(list)
+    for row in arrived:
+        links[row.sender, UP].append(row)
+        links[row.receiver, DOWN].append(row)
+    befallen = {(name, COMPUTING) for it in world.incidents for name in it.devices}
+    used = {*links, *((it.device, COMPUTING) for it in busy), *befallen}
+    every = ((device, kind) for device in named for kind in (COMPUTING, UP, DOWN))
+    tracks = {track: next(threads) for track in every if track in used}
+    yield {"name": "process_name", "ph": "M", "pid": pid, "args": {"name": ", ".join(world.targets)}}
+    for (device, kind), tid in tracks.items():
+        yield _thread(pid, tid, {"name": device + kind, "device": device})
+    for it in busy:
+        tid = tracks[it.device, COMPUTING]
+        yield _slice(pid, tid, it.label, it.phase, it.start_ns, it.end_ns, {"flop": it.flop})
+    for track, rows in links.items():
+        for together in _stretches(rows):
+            yield _frames(pid, tracks[track], together)
+    for row, number in zip(arrived, arrows, strict=False):
+        yield from _arrow(pid, tracks[row.sender, UP], tracks[row.receiver, DOWN], row, number)
     for incident in world.incidents:
         for name in incident.devices:
-            if name in threads:
-                yield from _fault(process, threads[name], incident, world)
-    if others or rest:
-        yield from _others(process, threads, others, rest)
+            if name in named:
+                yield from _fault(pid, tracks[name, COMPUTING], incident, world)
+    if len(busy) < len(world.busy) or len(apart) < len(world.ledger):
+        rest = [row for row in world.ledger if row.sender not in named or row.receiver not in named]
+        yield from _others(pid, threads, named, [it for it in world.busy if it.device not in named], rest)
+
+
+def _named(world: WorldRecord) -> Collection[str]:
+    """The devices with tracks of their own: targets first, then as they come to work or to speak."""
+    speaking = (name for row in world.ledger for name in (row.sender, row.receiver))
+    befallen = (name for it in world.incidents for name in it.devices)
+    every = dict.fromkeys([*world.targets, *(it.device for it in world.busy), *speaking, *befallen])
+    return every if len(every) <= MOST_DEVICES + len(world.targets) else dict.fromkeys(_busiest(world))
 
 
 def _busiest(world: WorldRecord) -> list[str]:
@@ -78,25 +96,26 @@ def _busiest(world: WorldRecord) -> list[str]:
 
 
 def _others(
-    process: int, named: Collection[str], busy: Iterable[Busy], frames: Iterable[LedgerRow]
-) -> Iterator[dict[str, Any]]:
-    """What devices did that have no thread of their own; `named` have one."""
-    busy, frames = list(busy), list(frames)
+    pid: int,
+    threads: Iterator[int],
+    named: Collection[str],
+    busy: Sequence[Busy],
+    frames: Sequence[LedgerRow],
+) -> Iterator[Event]:
+    """What devices did that have no track of their own; `named` have."""
     names = {it.device for it in busy} | {end for row in frames for end in (row.sender, row.receiver)}
     names.difference_update(named)
     computed: defaultdict[tuple[str, str], list[Stretch]] = defaultdict(list)
     for it in busy:
         computed[it.phase, it.label].append((it.start_ns, it.end_ns, (1, it.flop)))
-    thread = len(named)
     for (phase, label), stretches in computed.items():
-        args = {"name": f"{len(names):,} others: {label}", "devices": len(names)}
-        yield _thread(process, thread, args)
-        for start_ns, end_ns, (count, flop) in merged(stretches):
-            yield _slice(process, thread, label, phase, start_ns, end_ns) | {
-                "args": {"flop": flop, "stretches": count}
-            }
-        thread += 1
-    yield _thread(process, thread, {"name": f"{len(names):,} others: frames", "devices": len(names)})
+        tid = next(threads)
+        yield _thread(pid, tid, {"name": f"{len(names):,} others: {label}", "devices": len(names)})
+        for start_ns, end_ns, (together, flop) in merged(stretches):
+            args = {"flop": flop, "stretches": together}
+            yield _slice(pid, tid, label, phase, start_ns, end_ns, args)
+    tid = next(threads)
+    yield _thread(pid, tid, {"name": f"{len(names):,} others: frames", "devices": len(names)})
     sent: defaultdict[tuple[str, str], list[Stretch]] = defaultdict(list)
     for row in frames:
         if row.arrived_ns is not None:
@@ -107,9 +126,9 @@ def _others(
             event = {
                 "name": f"{kind} of others",
                 "cat": phase,
-                "id": f"{process}.{phase}.{kind}.{number}",
-                "pid": process,
-                "tid": thread,
+                "id": f"{pid}.{phase}.{kind}.{number}",
+                "pid": pid,
+                "tid": tid,
             }
             args = dict(zip(("frames", "payload_bytes", "wire_bytes"), sums, strict=True))
             yield event | {"ph": "b", "ts": start_ns / NS_PER_US, "args": args}
@@ -132,42 +151,66 @@ def merged(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
     yield start_ns, end_ns, tuple(sums)
 
 
-def _fault(process: int, thread: int, incident: Incident, world: WorldRecord) -> Iterator[dict[str, Any]]:
+def _fault(pid: int, tid: int, incident: Incident, world: WorldRecord) -> Iterator[Event]:
     end_ns = max(times.end_ns for times in world.targets.values())
-    instant = {"cat": "fault", "ph": "i", "s": "t", "pid": process, "tid": thread}
+    instant = {"cat": "fault", "ph": "i", "s": "t", "pid": pid, "tid": tid}
     yield {"name": incident.kind, **instant, "ts": incident.at_ns / NS_PER_US}
     if incident.until_ns is not None and incident.until_ns <= end_ns:
         yield {"name": f"{incident.kind} is over", **instant, "ts": incident.until_ns / NS_PER_US}
 
 
-def _thread(process: int, number: int, args: dict[str, Any]) -> dict[str, Any]:
-    return {"name": "thread_name", "ph": "M", "pid": process, "tid": number, "args": args}
+def _stretches(rows: Sequence[LedgerRow]) -> Iterator[list[LedgerRow]]:
+    """The frames of one direction of a link, those together that overlap."""
+    together: list[LedgerRow] = []
+    end_ns = 0
+    for row in sorted(rows, key=lambda row: row.sent_ns):
+        if together and row.sent_ns >= end_ns:
+            yield together
+            together = []
+        together.append(row)
+        end_ns = max(end_ns, _arrival(row))
+    yield together
 
 
-def _slice(process: int, thread: int, label: str, phase: str, start_ns: int, end_ns: int) -> dict[str, Any]:
+def _frames(pid: int, tid: int, rows: Sequence[LedgerRow]) -> Event:
+    kinds, outcomes = dict.fromkeys(row.kind for row in rows), dict.fromkeys(row.outcome for row in rows)
+    label = " and ".join(kinds) + (f" x {len(rows)}" if len(rows) > 1 else "")
+    phases = ",".join(dict.fromkeys(row.phase for row in rows))
+    figures = {
+        "frames": len(rows),
+        "payload_bytes": sum(row.payload_bytes for row in rows),
+        "wire_bytes": sum(row.wire_bytes for row in rows),
+        "outcome": ", ".join(outcomes),
+    }
+    return _slice(pid, tid, label, phases, rows[0].sent_ns, max(map(_arrival, rows)), figures)
+
+
+def _thread(pid: int, tid: int, args: dict[str, Any]) -> Event:
+    return {"name": "thread_name", "ph": "M", "pid": pid, "tid": tid, "args": args}
+
+
+def _slice(
+    pid: int, tid: int, label: str, phase: str, start_ns: int, end_ns: int, args: dict[str, Any]
+) -> Event:
     return {
         "name": label,
         "cat": phase,
         "ph": "X",
-        "pid": process,
-        "tid": thread,
+        "pid": pid,
+        "tid": tid,
         "ts": start_ns / NS_PER_US,
         "dur": (end_ns - start_ns) / NS_PER_US,
+        "args": args,
     }
 
 
-def _frame(process: int, thread: int, row: LedgerRow, arrived_ns: int) -> Iterator[dict[str, Any]]:
-    event = {
-        "name": f"{row.kind} to {row.receiver}",
-        "cat": row.phase,
-        "id": f"{process}.{row.seq}",
-        "pid": process,
-        "tid": thread,
-    }
-    figures = {
-        "payload_bytes": row.payload_bytes,
-        "wire_bytes": row.wire_bytes,
-        "outcome": row.outcome,
-    }
-    yield event | {"ph": "b", "ts": row.sent_ns / NS_PER_US, "args": figures}
-    yield event | {"ph": "e", "ts": arrived_ns / NS_PER_US}
+def _arrow(pid: int, sender: int, receiver: int, row: LedgerRow, number: int) -> Iterator[Event]:
+    """From the instant at which a frame is handed over to the last one of its slice at the receiver."""
+    event = {"name": row.kind, "cat": row.phase, "id": number, "pid": pid}
+    yield event | {"ph": "s", "tid": sender, "ts": row.sent_ns / NS_PER_US}
+    yield event | {"ph": "f", "bp": "e", "tid": receiver, "ts": (_arrival(row) - 1) / NS_PER_US}
+
+
+def _arrival(row: LedgerRow) -> int:
+    assert row.arrived_ns is not None
+    return row.arrived_ns

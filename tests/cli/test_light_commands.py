@@ -167,9 +167,11 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("verb", ["--help", "validate", "network", "schema", "profiles", "data list"])
+@pytest.mark.parametrize("verb", ["--help", "validate", "plan", "network", "schema", "profiles", "data list"])
 def test_a_light_verb_imports_nothing_heavy(verb, good) -> None:
-    files = {"validate": [str(good)], "network": [str(MESSAGES)]}
+    text = good.read_text().replace("{dataset: hapt}", "{generated: {domains: 30}}")
+    good.write_text(text.replace("user-1", "domain-1"))
+    files = {"validate": [str(good)], "plan": [str(good)], "network": [str(MESSAGES)]}
     ended = run(NAMES_MODULES, *verb.split(), *files.get(verb, []))
     assert ended.returncode == 0, ended.stderr
     assert not HEAVY & set(ended.stderr.split())

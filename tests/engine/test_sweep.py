@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("cluster")
 METHOD = """\
 import os
 from pydantic import BaseModel, ConfigDict
-from hat_sim.methods.exchange import join
+from hat_sim.methods.asks import join
 from hat_sim.methods.registry import Method
 from hat_sim.methods.peers.target_only import train_alone
 from hat_sim.protocol.effects import Compute

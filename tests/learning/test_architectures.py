@@ -52,6 +52,14 @@ def test_parameters_are_those_of_the_torch_module(description: Description, mode
     assert description.parameters == sum(array.size for array in weights_of(model))
 
 
+def test_weights_have_the_shapes_of_the_torch_module_in_its_order(
+    description: Description, model: Classifier
+) -> None:
+    assert description.weights == tuple(array.shape for array in weights_of(model))
+    assert description.encoder_weights == tuple(array.shape for array in weights_of(model.encoder))
+    assert description.head.weights == tuple(array.shape for array in weights_of(model.head))
+
+
 def test_the_module_gives_a_logit_for_each_class(description: Description, model: Classifier) -> None:
     x = torch.randn(3, *description.shape)
     features = model.encoder(x)

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hat_sim.learning.probe import probe, probe_flop
-from hat_sim.learning.propagation import neighbour_ties, propagated, propagation_flop
+from hat_sim.learning.probe import probe
+from hat_sim.learning.propagation import neighbour_ties, propagated
+from hat_sim.learning.work import probe_flop, propagation_flop
 
 TWO_ALIKE = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from hat_sim.learning.centroids import BATCH, centroid_similarities, class_centroids
-from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
+from hat_sim.learning.reference import reference_features, standardise_features
 from hat_sim.learning.statistics import (
     BANDS,
     WIDE,
@@ -21,6 +21,7 @@ from hat_sim.learning.statistics import (
     statistics_count,
     statistics_flop,
 )
+from hat_sim.learning.work import reference_flop
 from hat_sim.sensors import taken
 
 SHAPES = [(8,), (200,), (16, 1), (64, 3), (1, 8, 8), (3, 9, 12)]

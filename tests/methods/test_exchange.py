@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from hat_sim.learning.source_model import SourceModel, packed
+from hat_sim.methods.asks import join
 from hat_sim.methods.base import Task
-from hat_sim.methods.exchange import fetch_chosen, fetch_heads, fetch_models, fetch_opinions, join
+from hat_sim.methods.exchange import fetch_chosen, fetch_heads, fetch_models, fetch_opinions
 from hat_sim.protocol.codec import REQUEST_LIMIT, encode
 from hat_sim.protocol.effects import Ask, Replies
 from hat_sim.protocol.errors import Fault
@@ -122,7 +123,9 @@ def test_opinions_are_asked_about_all_samples_and_name_the_targets_classes(
     task_with: Callable[..., Task],
 ) -> None:
     task = task_with()
-    ask, heard = answered(fetch_opinions(task, ("one", "two")), Replies({"two": predicted(18, 0.5)}))
+    ask, heard = answered(
+        fetch_opinions(task, dict.fromkeys(("one", "two"))), Replies({"two": predicted(18, 0.5)})
+    )
     assert ask.phase == "transfer" and list(ask.requests) == ["one", "two"]
     request = ask.requests["one"]
     assert isinstance(request, PredictRequest) and request.classes == task.classes
@@ -135,7 +138,7 @@ def test_opinions_are_asked_about_all_samples_and_name_the_targets_classes(
 def test_many_samples_are_asked_about_in_parts_that_a_source_reads(task_with: Callable[..., Task]) -> None:
     """Who leaves one part unanswered, or answers it for other classes, is left out."""
     task = replace(task_with(), unlabelled_x=np.zeros((60_000, 6), np.float32))
-    protocol = fetch_opinions(task, ("one", "two", "odd"))
+    protocol = fetch_opinions(task, dict.fromkeys(("one", "two", "odd")))
     ask, rows, heard = next(protocol), [], None
     while heard is None:
         [samples] = ask.requests["one"].samples
@@ -170,7 +173,7 @@ def test_an_opinion_that_does_not_fit_is_left_out_with_its_fault(
     task_with: Callable[..., Task], reply: Message, fault: Fault
 ) -> None:
     replies = Replies({"one": predicted(18), "odd": reply})
-    _, heard = answered(fetch_opinions(task_with(), ("one", "odd")), replies)
+    _, heard = answered(fetch_opinions(task_with(), dict.fromkeys(("one", "odd"))), replies)
     assert list(heard) == ["one"] and replies.failures["odd"].fault == fault
 
 

@@ -10,20 +10,20 @@ import pytest
 import torch
 
 from hat_sim.learning.centroids import centroid_similarities, class_centroids
-from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
+from hat_sim.learning.reference import reference_features, standardise_features
 from hat_sim.learning.source_model import SourceModel, packed
 from hat_sim.learning.statistics import domain_statistics
 from hat_sim.learning.training import logits_of
+from hat_sim.learning.work import reference_flop
 from hat_sim.methods.base import Task
 from hat_sim.methods.hat import fine
-from hat_sim.methods.hat.coarse import shortlist, similarities
+from hat_sim.methods.hat.coarse import compare, shortlist, similarities
 from hat_sim.methods.hat.options import HatOptions
 from hat_sim.methods.hat.protocol import (
     candidates_in_encoder_space,
     candidates_in_logit_space,
     candidates_in_reference_space,
     hat,
-    select_coarsely,
 )
 from hat_sim.protocol.effects import Ask, Compute, Replies
 from hat_sim.protocol.messages import (
@@ -77,7 +77,7 @@ def test_coarse_selection_asks_for_statistics_and_keeps_the_nearest(task: Task) 
     replies: dict[str, Message] = {name: DomainSummary(statistics=it) for name, it in told.items()}
     replies["odd"] = DomainSummary(statistics=own[:-1])
     options = HatOptions(eta=0.6, similarity="euclidean")
-    effects, found = driven(select_coarsely(task, options, tuple(replies)), replies)
+    effects, found = driven(compare(task, options, dict.fromkeys(replies)), replies)
     work, ask = effects
     assert isinstance(work, Compute) and isinstance(ask, Ask)
     assert (work.phase, ask.phase) == ("coarse", "coarse") and work.flop > 0
@@ -118,7 +118,7 @@ def test_sources_are_compared_by_the_channels_that_they_read(task: Task) -> None
     replies["odd"] = DomainSummary(statistics=domain_statistics(task.samples))
     options = HatOptions(eta=1.0, similarity="euclidean", reference_width=16)
     told = reads | {"odd": (0, 1)}
-    _, similar = driven(select_coarsely(task, options, tuple(told), told), replies)
+    _, similar = driven(compare(task, options, told), replies)
     assert similar == {"whole": 0, "left": 0, "right": 0}
 
     seed = derive_seed(task.seed, "reference encoder")

@@ -84,7 +84,7 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
         unknown = {} if mixer else dict.fromkeys(("score", "fusion_weight"))
         folder.write_fleet([row | unknown for row in fleet])
         folder.write_fusion([row for it in outcomes if mixer for row in _fusion(it.device, it.selected)])
-        folder.write_json("timeline.json", trace_events(worlds))
+        folder.write_timeline(trace_events(worlds))
         folder.write_json("result.json", result_of(identity, outcomes, worlds))
         return folder.path
 

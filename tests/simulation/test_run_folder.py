@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,7 +33,7 @@ def folder(tmp_path: Path) -> RunFolder:
 def finished(folder: RunFolder) -> RunFolder:
     folder.begin(IDENTITY, {"name": "toy", "seed": 7})
     folder.write_ledger(ROWS)
-    folder.write_json(TIMELINE, {"traceEvents": []})
+    folder.write_timeline({"traceEvents": []})
     folder.write_model("t", b"weights", b"program")
     folder.write_json(RESULT, {"schema": 1, "accuracy": 0.5})
     return folder
@@ -181,3 +182,11 @@ def test_a_ledger_that_is_missing_or_of_other_columns_is_the_users_error(finishe
 
 def test_a_run_has_a_folder_of_its_own_by_default() -> None:
     assert default_folder(IDENTITY) == Path("runs/toy-abababab-s7")
+
+
+@pytest.mark.parametrize("events", [[], [{"ph": "M"}], [{"ph": "X", "ts": 0.5}, {"ph": "s", "id": 1}]])
+def test_a_timeline_has_a_line_for_each_event(tmp_path: Path, events: list[dict[str, Any]]) -> None:
+    RunFolder(tmp_path).write_timeline({"displayTimeUnit": "ms", "traceEvents": events})
+    text = (tmp_path / TIMELINE).read_text()
+    assert json.loads(text) == {"displayTimeUnit": "ms", "traceEvents": events}
+    assert len(text.splitlines()) == 2 + max(1, len(events))

@@ -17,9 +17,33 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from hat_sim.learning.statistics import domain_statistics, in_place, statistics_count, statistics_flop
+from hat_sim.methods.asks import Reads
+from hat_sim.methods.base import Task
 from hat_sim.methods.hat.options import SelectionOptions
+from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
+from hat_sim.protocol.messages import DomainSummary, SummaryRequest, shaped
+from hat_sim.sensors import shape_taken
 
 STANDARDISED_CLIP = 5.0
+
+
+def compare(task: Task, options: SelectionOptions, joined: Reads) -> Protocol[dict[str, float]]:
+    """Ask every joined source for its domain's statistics; how similar each is to the target's.
+
+    Each tells those of the channels that it reads.
+    """
+    samples, shape = task.samples, task.description.shape
+    flop = statistics_flop(len(samples), shape)
+    own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
+    replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
+
+    def told(name: str, reply: DomainSummary) -> NDArray[np.float32]:
+        places = joined[name]
+        count = statistics_count(shape_taken(shape, places))
+        return in_place(shaped(reply.statistics, (count,)), places, shape)
+
+    return similarities(own, replies.made(DomainSummary, told), options.similarity)
 
 
 def similarities(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from hat_sim.methods.asks import join
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import fetch_chosen, fetch_models, join
+from hat_sim.methods.exchange import fetch_chosen, fetch_models
 from hat_sim.methods.hat.options import FusionOptions, RandomOptions
 from hat_sim.methods.hat.protocol import train_jointly
 from hat_sim.protocol.effects import Protocol

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from hat_sim.learning.adam import Adam
 from hat_sim.learning.architectures import Description
-from hat_sim.learning.budget import student_flop
 from hat_sim.learning.recipes import StudentRecipe
 from hat_sim.learning.source_model import SourceModel
 from hat_sim.learning.student import Pool, Student
@@ -25,6 +24,7 @@ from hat_sim.methods.base import CurveRow, Fitted
 from hat_sim.methods.hat.injection import KnowledgeDictionary, injection_weight
 from hat_sim.methods.hat.mixer import AdaptedSource, AttentionMixer
 from hat_sim.methods.hat.options import FusionOptions
+from hat_sim.methods.hat.work import joint_flop
 from hat_sim.methods.training import weighed
 from hat_sim.protocol.effects import Progress
 from hat_sim.protocol.work import Work
@@ -43,30 +43,10 @@ class JointTraining:
     seed: int
 
     def flop(self) -> Work:
-        """Frozen parts once over the pool; each step mixer and student; each epoch a look at the pool.
-
-        What the student's encoder says of a sample is asked for anew as it learns, but only once where the
-        mixer has been trained before it.
-        """
-        labelled, samples, steps = len(self.pool.labels), len(self.pool.x), self.recipe.steps_per_epoch
-        encode = self.description.encoding()
-        query = 2 * self.description.width * self.options.attention_width
-        once, each_step, each_epoch = Work(0), Work(labelled * 3 * query), Work(samples * query)
-        for source in self.sources:
-            it = source.model.description
-            tail = it.encoding(it.frozen_blocks(self.options.unfrozen_blocks))
-            once += samples * it.encoding()
-            mixing = tail + it.passes(it.head.forward_flop) + 2 * it.width * self.options.attention_width
-            each_step += labelled * 3 * mixing
-            each_epoch += samples * mixing
-        if self.options.training == "sequential":
-            once += samples * encode
-        else:
-            each_step += labelled * encode * (3 if self.options.optimizer == "one" else 1)
-            each_epoch += samples * encode
-        training = self.recipe.epochs * (steps * each_step + each_epoch)
-        student = student_flop(self.description, labelled, samples, self.recipe, distils=True)
-        return once + training + self.description.passes(student)
+        """The work that `joint_flop` counts."""
+        sources = [source.model.description for source in self.sources]
+        labelled, samples = len(self.pool.labels), len(self.pool.x)
+        return joint_flop(self.description, sources, labelled, samples, self.recipe, self.options)
 
     def __call__(self, progress: Progress) -> Fitted:
         mixing = Mixing(self)

@@ -11,37 +11,29 @@ from numpy.typing import NDArray
 
 from hat_sim.learning.centroids import class_centroids
 from hat_sim.learning.models import Classifier
-from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
-from hat_sim.learning.source_model import SourceModel, class_indices, fill, shaped
-from hat_sim.learning.statistics import domain_statistics, in_place, statistics_count, statistics_flop
+from hat_sim.learning.reference import reference_features, standardise_features
+from hat_sim.learning.source_model import SourceModel, class_indices, fill
 from hat_sim.learning.training import posteriors
-from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import (
-    Fetched,
+from hat_sim.methods.asks import (
     Reads,
-    blank_model,
-    fetch_chosen,
-    fetch_heads,
-    fetch_models,
+    centroid_request,
+    encoder_request,
     join_reading,
+    posterior_request,
+    reference_seed,
 )
+from hat_sim.methods.base import Fitted, Task
+from hat_sim.methods.exchange import Fetched, blank_model, fetch_chosen, fetch_heads, fetch_models
 from hat_sim.methods.hat import coarse, fine
 from hat_sim.methods.hat.joint import JointTraining
 from hat_sim.methods.hat.options import FusionOptions, HatOptions, SelectionOptions
+from hat_sim.methods.hat.work import spaces_flop, spaces_of
 from hat_sim.methods.peers.target_only import fall_back
 from hat_sim.protocol.effects import Ask, Compute, Protocol, Replies
-from hat_sim.protocol.messages import (
-    CentroidRequest,
-    Centroids,
-    DomainSummary,
-    EncoderRequest,
-    EncoderTransfer,
-    PosteriorRequest,
-    SummaryRequest,
-)
+from hat_sim.protocol.messages import Centroids, EncoderTransfer, shaped
 from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
-from hat_sim.sensors import Places, shape_taken, taken
+from hat_sim.sensors import Places, taken
 
 
 def hat(task: Task, options: HatOptions) -> Protocol[Fitted]:
@@ -75,7 +67,7 @@ class Selection:
 def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     """Coarse, then fine selection; the chosen sources' models come over."""
     joined = yield from join_reading(task)
-    coarsely = yield from select_coarsely(task, options, tuple(joined), joined)
+    coarsely = yield from coarse.compare(task, options, joined)
     shortlist = coarse.shortlist(coarsely, options)
     own = task.own_class_names
     encoders: dict[str, Classifier] = {}
@@ -100,28 +92,6 @@ def select(task: Task, options: SelectionOptions) -> Protocol[Selection]:
     return Selection(shortlist, similarities, ranking, fetched.models, fetched.replaced)
 
 
-def select_coarsely(
-    task: Task, options: SelectionOptions, joined: tuple[str, ...], reads: Reads | None = None
-) -> Protocol[dict[str, float]]:
-    """Ask every joined source for its domain's statistics; how similar each is to the target's.
-
-    Each tells those of the channels that it `reads`, by default of all.
-    """
-    reads = reads or {}
-    samples, shape = task.samples, task.description.shape
-    flop = statistics_flop(len(samples), shape)
-    own = yield Compute("coarse", "domain statistics", flop, lambda _: domain_statistics(samples))
-    replies: Replies = yield Ask("coarse", dict.fromkeys(joined, SummaryRequest()))
-
-    def told(name: str, reply: DomainSummary) -> NDArray[np.float32]:
-        places = reads.get(name)
-        count = statistics_count(shape_taken(shape, places))
-        return in_place(shaped(reply.statistics, (count,)), places, shape)
-
-    statistics = replies.made(DomainSummary, told)
-    return coarse.similarities(own, statistics, options.similarity)
-
-
 def candidates_in_reference_space(
     task: Task, options: SelectionOptions, shortlist: tuple[str, ...], reads: Reads | None = None
 ) -> Protocol[dict[str, fine.Candidate]]:
@@ -129,8 +99,7 @@ def candidates_in_reference_space(
 
     Of each source in that of an encoder for the channels that it `reads`, by default all.
     """
-    reads = reads or {}
-    seed = derive_seed(task.seed, "reference encoder")
+    reads, seed = reads or {}, reference_seed(task)
     width = options.reference_width
     samples = task.samples
 
@@ -138,12 +107,10 @@ def candidates_in_reference_space(
         features = standardise_features(reference_features(taken(samples, places), width, seed))
         return class_centroids(features[: len(task.labelled_y)], task.labelled_y, task.own_classes)
 
-    spaces = tuple(dict.fromkeys(reads.get(name) for name in shortlist)) or (None,)
-    shapes = [shape_taken(task.description.shape, places) for places in spaces]
-    flop = sum(reference_flop(len(samples), shape, width) for shape in shapes)
+    spaces = spaces_of(shortlist, reads)
+    flop = spaces_flop(task, spaces, width)
     own = yield Compute("fine", "reference centroids", flop, lambda _: list(map(own_centroids, spaces)))
-    request = CentroidRequest(seed=seed, width=width, classes=task.classes)
-    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
+    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, centroid_request(task, width)))
 
     def candidate(name: str, reply: Centroids) -> fine.Candidate:
         centroids = shaped(reply.centroids, (len(reply.classes), width))
@@ -159,8 +126,7 @@ def candidates_in_encoder_space(
 
     Either side standardises the features by its own domain (ours), as in the reference space.
     """
-    request = EncoderRequest(precision=task.precision, classes=task.classes)
-    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, request))
+    replies: Replies = yield Ask("fine", dict.fromkeys(shortlist, encoder_request(task)))
     received = replies.made(EncoderTransfer, lambda _, transfer: (_encoder(task, transfer), transfer))
     samples = torch.from_numpy(task.samples)
 
@@ -187,8 +153,7 @@ def candidates_in_logit_space(
     lets the model speak of its labelled ones. Posteriors have one scale, so they are not standardised (ours).
     """
     models = {it.name: it for it in (yield from fetch_models(task, shortlist, "fine"))}
-    request = PosteriorRequest(classes=task.classes)
-    replies: Replies = yield Ask("fine", dict.fromkeys(models, request))
+    replies: Replies = yield Ask("fine", dict.fromkeys(models, posterior_request(task)))
 
     def checked(name: str, reply: Centroids) -> Centroids:
         shaped(reply.centroids, (len(reply.classes), models[name].model.description.head.outputs))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hat_sim.learning.budget import student_flop
+from hat_sim.learning.source_model import descriptions
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.hat.injection import injection_weight
 from hat_sim.methods.hat.protocol import select
 from hat_sim.methods.hat_plus.options import HatPlusOptions, SpreadOptions
 from hat_sim.methods.hat_plus.teacher import Teacher
+from hat_sim.methods.hat_plus.work import taught_flop
 from hat_sim.methods.training import TAUGHT, train_student
 from hat_sim.protocol.effects import Compute, Progress, Protocol
 
@@ -44,9 +45,8 @@ def self_taught(task: Task, options: SpreadOptions) -> Protocol[Fitted]:
 
 def _taught(task: Task, teacher: Teacher) -> Protocol[Fitted]:
     options = teacher.options
-    labelled, pool = len(task.labelled_y), len(task.samples)
-    student = student_flop(task.description, labelled, pool, task.recipe, distils=True)
-    flop = teacher.flop() + task.description.passes(student)
+    labelled = len(task.labelled_y)
+    flop = taught_flop(task, descriptions(teacher.sources), options)
 
     def fit(progress: Progress) -> Fitted:
         progress("fitting experts")

@@ -17,17 +17,16 @@ from torch import Tensor, nn
 
 from hat_sim.learning.adam import Adam
 from hat_sim.learning.fusion import Votes, consensus, equal_weights, mixture, votes
-from hat_sim.learning.probe import probe, probe_flop
-from hat_sim.learning.propagation import propagated, propagation_flop
-from hat_sim.learning.reference import reference_features, reference_flop, standardise_features
+from hat_sim.learning.probe import probe
+from hat_sim.learning.propagation import propagated
+from hat_sim.learning.reference import reference_features, standardise_features
 from hat_sim.learning.source_model import SourceModel
 from hat_sim.methods.base import Task
 from hat_sim.methods.hat.mixer import AdaptedSource
 from hat_sim.methods.hat_plus.options import HatPlusOptions, SpreadOptions
-from hat_sim.protocol.work import Work
+from hat_sim.methods.hat_plus.work import folds
 from hat_sim.seeding import derive_seed
 
-MOST_FOLDS = 5
 SUREST = 1e-4
 """No expert says less than this of a class that it knows: one alone must not rule a class out."""
 
@@ -45,7 +44,7 @@ class Taught:
 
 @dataclass(frozen=True)
 class Teacher:
-    """The teacher of a task: `flop` declares its work, `taught` does it. One expert needs no source."""
+    """The teacher of a task, under the settings of a method. One expert needs no source."""
 
     task: Task
     sources: Sequence[SourceModel]
@@ -55,7 +54,7 @@ class Teacher:
         labels = self._labels
         rows = torch.arange(len(labels))
         held, right = 0, 0
-        for fold in range(_folds(labels)):
+        for fold in range(folds(self.task.labelled_y)):
             out = self._held_out(fold)
             if len(out):
                 said = self._agreed(rows[~torch.isin(rows, out)])
@@ -70,25 +69,6 @@ class Teacher:
             self.options.rounds,
         )
         return Taught(spread, right / held if held else None)
-
-    def flop(self) -> Work:
-        pool, labelled, classes = len(self.task.samples), len(self.task.labelled_y), len(self.task.classes)
-        widths = [source.model.description.width for source in self.sources]
-        own = self.options.own_width
-        fits = 1 + _folds(self._labels)
-        each = Work(probe_flop(labelled, own, classes) + 2 * pool * own * classes)
-        if self.sources and isinstance(self.options, HatPlusOptions):
-            of = [source.model.description for source in self.sources]
-            heads = sum((it.passes(2 * it.head.forward_flop) for it in of), Work(0))
-            each += self.options.head_steps * labelled * 3 * heads + pool * heads
-            each += probe_flop(labelled, sum(widths), classes) + 2 * pool * sum(widths) * classes
-        encoding = pool * sum((source.model.description.encoding() for source in self.sources), Work(0))
-        return (
-            encoding
-            + reference_flop(pool, self.task.description.shape, own)
-            + fits * each
-            + propagation_flop(pool, own + sum(widths), classes, self.options.neighbours, self.options.rounds)
-        )
 
     def _agreed(self, rows: Tensor) -> Tensor:
         """The product of the experts (samples, classes) that are fitted on these labelled rows."""
@@ -173,12 +153,6 @@ class Teacher:
         if not self.sources:
             return own
         return torch.cat([nn.functional.normalize(self._side_by_side, dim=1), own], dim=1)
-
-
-def _folds(labels: Tensor) -> int:
-    """As many folds as the most frequent class has labels, within reason; none for single labels."""
-    most = int(torch.bincount(labels).max())
-    return min(most, MOST_FOLDS) if most > 1 else 0
 
 
 def _of_mean_length_1(features: Tensor) -> Tensor:

@@ -11,14 +11,15 @@ from torch import Tensor, nn
 
 from hat_sim.learning.adam import Adam
 from hat_sim.learning.fusion import Votes, mixture
+from hat_sim.learning.source_model import descriptions
 from hat_sim.learning.student import Student
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.peers.distillation import Models, fetch_all, pool_votes, taught
+from hat_sim.methods.peers.distillation import fetch_all, pool_votes, taught
 from hat_sim.methods.peers.options import AdapterOptions
 from hat_sim.methods.peers.target_only import fall_back
+from hat_sim.methods.peers.work import adapter_flop
 from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Progress, Protocol
-from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 
 LEAST = 1e-30
@@ -36,7 +37,7 @@ def amtml_kd(task: Task, options: AdapterOptions) -> Protocol[Fitted]:
         fitted = train_student(task, TAUGHT, progress, adapter.teach, options.alpha)
         return weighed(fitted, [it.name for it in models], adapter.weights, adapter.fused)
 
-    return (yield from taught(task, models, fit, _adapter_flop(task, models)))
+    return (yield from taught(task, models, fit, adapter_flop(task, descriptions(models))))
 
 
 class Adapter:
@@ -76,10 +77,3 @@ class Adapter:
 def source_weights(features: Tensor, theta: Tensor, w: Tensor) -> Tensor:
     """w_k(x) = softmax_k (theta_k * f(x)) W, (samples, sources), from pooled features f (samples, width)."""
     return torch.softmax(features @ (theta * w).T, dim=1)
-
-
-def _adapter_flop(task: Task, models: Models) -> Work:
-    """Each epoch a look at the pool by the student, and steps of the weights."""
-    steps, pool = task.recipe.steps_per_epoch, len(task.samples)
-    weighing = 2 * task.description.width * len(models)
-    return task.recipe.epochs * pool * (task.description.forward + (3 * steps + 1) * weighing)

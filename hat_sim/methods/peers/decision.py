@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from hat_sim.learning.adam import Adam
 from hat_sim.learning.fusion import Votes, consensus, masked_mean, votes
+from hat_sim.learning.source_model import descriptions
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.peers.distillation import Models, fetch_all, forward_flop, taught
+from hat_sim.methods.peers.distillation import Models, fetch_all, taught
 from hat_sim.methods.peers.options import DecisionOptions
 from hat_sim.methods.peers.target_only import fall_back
+from hat_sim.methods.peers.work import adaptation_flop
 from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Progress, Protocol
-from hat_sim.protocol.work import Work
 from hat_sim.seeding import derive_seed
 
 
@@ -41,7 +42,7 @@ def decision(task: Task, options: DecisionOptions) -> Protocol[Fitted]:
         fitted = train_student(task, TAUGHT, progress, teacher, options.alpha)
         return weighed(fitted, [it.name for it in models], weights, teacher)
 
-    return (yield from taught(task, models, fit, _adaptation_flop(task, models)))
+    return (yield from taught(task, models, fit, adaptation_flop(task, descriptions(models))))
 
 
 class WeightedSources:
@@ -127,11 +128,3 @@ def centroid_distances(features: Tensor, p: Tensor, known: Tensor) -> Tensor:
     nearest = first.masked_fill(~known, float("inf")).argmin(dim=1)
     members = nn.functional.one_hot(nearest, len(known)).float()
     return 1 - unit @ nn.functional.normalize(members.T @ unit, dim=1).T
-
-
-def _adaptation_flop(task: Task, models: Models) -> Work:
-    """Steps of all encoders on batches, and a look at the pool before each epoch."""
-    recipe, pool = task.recipe, len(task.samples)
-    training = sum((source.model.description.training for source in models), Work(0))
-    each_epoch = recipe.steps_per_epoch * min(pool, recipe.pool_batch) * training
-    return recipe.epochs * (each_epoch + pool * forward_flop(models))

@@ -5,18 +5,19 @@ A peer that gives each source a weight is that formula, and `distil_weighed`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from hat_sim.learning.budget import student_flop
 from hat_sim.learning.fusion import Votes, mixture, normalised, votes_of
-from hat_sim.learning.source_model import SourceModel
+from hat_sim.learning.source_model import SourceModel, descriptions
+from hat_sim.methods.asks import join
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import fetch_models, join
+from hat_sim.methods.exchange import fetch_models
 from hat_sim.methods.peers.target_only import fall_back
+from hat_sim.methods.peers.work import taught_flop
 from hat_sim.methods.training import TAUGHT, train_student, weighed
 from hat_sim.protocol.effects import Compute, Progress, Protocol
 from hat_sim.protocol.work import Work
@@ -62,7 +63,7 @@ def taught(
 
     `further_flop` is its work beyond these two.
     """
-    flop = len(task.samples) * forward_flop(models) + distillation_flop(task) + further_flop
+    flop = taught_flop(task, descriptions(models)) + further_flop
     fitted: Fitted = yield Compute("train", "distillation", flop, fit)
     names = tuple(source.name for source in models)
     return replace(fitted, shortlisted=names, selected=names)
@@ -71,14 +72,3 @@ def taught(
 def pool_votes(task: Task, models: Models) -> Votes:
     """What the models say of the pool, the labelled samples first."""
     return votes_of(models, torch.from_numpy(task.samples), len(task.classes))
-
-
-def forward_flop(models: Sequence[SourceModel]) -> Work:
-    """Work of asking all of these models about one sample."""
-    return sum((source.model.description.forward for source in models), Work(0))
-
-
-def distillation_flop(task: Task) -> Work:
-    """Work of training a student with a teacher."""
-    labelled, pool = len(task.labelled_y), len(task.samples)
-    return task.description.passes(student_flop(task.description, labelled, pool, task.recipe, distils=True))

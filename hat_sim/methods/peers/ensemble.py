@@ -13,11 +13,13 @@ from torch import nn
 
 from hat_sim.learning.adam import Adam
 from hat_sim.learning.ensembles import MeanVote, Stack
+from hat_sim.learning.source_model import descriptions
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import CurveRow, Fitted, Task
-from hat_sim.methods.peers.distillation import Models, fetch_all, forward_flop
+from hat_sim.methods.peers.distillation import Models, fetch_all
 from hat_sim.methods.peers.options import NoOptions, StackingOptions
 from hat_sim.methods.peers.target_only import fall_back
+from hat_sim.methods.peers.work import stacking_flop, trial_flop
 from hat_sim.protocol.effects import Compute, Progress, Protocol
 from hat_sim.protocol.work import Work
 
@@ -27,7 +29,7 @@ def ensemble(task: Task, options: NoOptions) -> Protocol[Fitted]:
     models = yield from fetch_all(task)
     if not models:
         return (yield from fall_back(task))
-    flop = len(task.labelled_y) * forward_flop(models)
+    flop = trial_flop(task, descriptions(models))
     return (yield from _kept(models, "mean vote", flop, lambda _: vote(task, models)))
 
 
@@ -39,10 +41,7 @@ def stacking(task: Task, options: StackingOptions) -> Protocol[Fitted]:
     models = yield from fetch_all(task)
     if not models:
         return (yield from fall_back(task))
-    heads = [source.model.description.head for source in models]
-    width = sum(it.inputs if options.inputs == "features" else it.outputs for it in heads)
-    flop = len(task.samples) * forward_flop(models)
-    flop += options.steps * len(task.labelled_y) * 3 * 2 * width * len(task.classes)
+    flop = stacking_flop(task, options, descriptions(models))
     return (
         yield from _kept(models, "stacking", flop, lambda progress: stack(task, options, models, progress))
     )

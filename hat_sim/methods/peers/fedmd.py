@@ -13,19 +13,19 @@ import torch
 from torch import Tensor
 
 from hat_sim.learning.fusion import consensus, equal_weights, votes
+from hat_sim.methods.asks import join_reading
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.exchange import Opinion, fetch_opinions, join_reading
-from hat_sim.methods.peers.distillation import distillation_flop
+from hat_sim.methods.exchange import Opinion, fetch_opinions
 from hat_sim.methods.peers.options import DistillationOptions
 from hat_sim.methods.peers.target_only import fall_back
+from hat_sim.methods.peers.work import distillation_flop
 from hat_sim.methods.training import TAUGHT, train_student
 from hat_sim.protocol.effects import Compute, Progress, Protocol
 
 
 def fedmd(task: Task, options: DistillationOptions) -> Protocol[Fitted]:
     """CE on the labels + alpha KL(softmax of the sources' mean logits || p)."""
-    joined = yield from join_reading(task)
-    opinions = yield from fetch_opinions(task, joined, joined)
+    opinions = yield from fetch_opinions(task, (yield from join_reading(task)))
     if not opinions:
         return (yield from fall_back(task))
 

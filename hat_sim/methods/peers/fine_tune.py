@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from hat_sim.learning.adam import Adam
-from hat_sim.learning.source_model import SourceModel, widened
+from hat_sim.learning.source_model import SourceModel, descriptions, widened
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import CurveRow, Fitted, Task
-from hat_sim.methods.peers.distillation import Models, fetch_all, forward_flop
+from hat_sim.methods.peers.distillation import Models, fetch_all
 from hat_sim.methods.peers.options import FineTuneOptions
 from hat_sim.methods.peers.target_only import fall_back
+from hat_sim.methods.peers.work import trial_flop, tuning_flop
 from hat_sim.protocol.effects import Compute, Progress, Protocol
 
 NOBODY_KNOWS_ALL = "no source knows all classes"
@@ -30,7 +31,7 @@ def fine_tune(task: Task, options: FineTuneOptions) -> Protocol[Fitted]:
     able = able_to_tune(task, (yield from fetch_all(task)))
     if not able:
         return (yield from fall_back(task, NOBODY_KNOWS_ALL))
-    flop = len(task.labelled_y) * forward_flop(able)
+    flop = trial_flop(task, descriptions(able))
     scores = yield Compute("train", "try the sources", flop, lambda _: _scores(task, able))
     best = max(able, key=lambda source: (scores[source.name], source.name))
     fitted = yield from tune(task, options, best)
@@ -45,7 +46,7 @@ def able_to_tune(task: Task, models: Models) -> Models:
 
 def tune(task: Task, options: FineTuneOptions, source: SourceModel) -> Protocol[Fitted]:
     """One source that is able to, tuned on the labels."""
-    flop = options.steps * len(task.labelled_y) * source.model.description.training
+    flop = tuning_flop(task, options, source.model.description)
     fitted: Fitted = yield Compute("train", "fine-tuning", flop, lambda p: _tune(task, options, source, p))
     return replace(fitted, selected=(source.name,))
 

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from hat_sim.learning import transferability
 from hat_sim.learning.fusion import equal_weights
-from hat_sim.learning.source_model import SourceModel
+from hat_sim.learning.source_model import SourceModel, descriptions
 from hat_sim.learning.training import logits_of
 from hat_sim.methods.base import Fitted, Task
-from hat_sim.methods.peers.distillation import Models, distil, fetch_all, forward_flop
+from hat_sim.methods.peers.distillation import Models, distil, fetch_all
 from hat_sim.methods.peers.fine_tune import NOBODY_KNOWS_ALL, able_to_tune, tune
 from hat_sim.methods.peers.options import SelectorOptions
 from hat_sim.methods.peers.target_only import fall_back
+from hat_sim.methods.peers.work import scoring_flop
 from hat_sim.protocol.effects import Compute, Protocol
 
 Score = Callable[[SourceModel, Task], float]
@@ -68,9 +69,7 @@ def select(task: Task, options: SelectorOptions, score: Score) -> Protocol[Fitte
 
 def score_sources(task: Task, models: Models, score: Score) -> Protocol[dict[str, float]]:
     """The score of each source on the labelled samples, which are compared with each other."""
-    labelled = len(task.labelled_y)
-    flop = labelled * forward_flop(models)
-    flop += 4 * labelled**2 * sum(source.model.description.width for source in models)
+    flop = scoring_flop(task, descriptions(models))
     scores: dict[str, float] = yield Compute(
         "train", "score the sources", flop, lambda _: {it.name: score(it, task) for it in models}
     )

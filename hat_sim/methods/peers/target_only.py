@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hat_sim.learning.budget import student_flop
 from hat_sim.methods.base import Fitted, Task
 from hat_sim.methods.peers.options import NoOptions
+from hat_sim.methods.peers.work import alone_flop
 from hat_sim.methods.training import train_student
 from hat_sim.protocol.effects import Compute, Protocol
 
@@ -18,12 +18,10 @@ def target_only(task: Task, options: NoOptions) -> Protocol[Fitted]:
 
 def train_alone(task: Task) -> Protocol[Fitted]:
     """The student trained without a teacher."""
-    labelled, pool = len(task.labelled_y), len(task.samples)
-    flop = student_flop(task.description, labelled, pool, task.recipe, distils=False)
     fitted: Fitted = yield Compute(
         "train",
         "training alone",
-        task.description.passes(flop),
+        alone_flop(task),
         lambda progress: train_student(task, "target only", progress),
     )
     return fitted

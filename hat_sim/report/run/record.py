@@ -237,7 +237,7 @@ def _by_target(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
 
 
 def _read_timelines(path: Path) -> dict[str, Timeline]:
-    """By target the computing of its world: the trace's complete events, on a thread for each device."""
+    """By target the computing of its world: the trace's complete events that are of work, not of frames."""
     try:
         events = json.loads((path / TIMELINE).read_bytes())["traceEvents"]
     except (OSError, ValueError, KeyError) as error:
@@ -254,8 +254,8 @@ def _read_timelines(path: Path) -> dict[str, Timeline]:
             threads[world][event["tid"]] = None
             others[world] = event["args"]["devices"]
         elif event["ph"] == "M":
-            threads[world][event["tid"]] = event["args"]["name"]
-        elif event["ph"] == "X":
+            threads[world][event["tid"]] = event["args"]["device"]
+        elif event["ph"] == "X" and "flop" in event["args"]:
             start = event["ts"] * NS_PER_US / NS_PER_S
             end = start + event["dur"] * NS_PER_US / NS_PER_S
             device, count = threads[world][event["tid"]], event["args"].get("stretches", 1)
