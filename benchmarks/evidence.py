@@ -13,13 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.figure import Bound, Figure
-from benchmarks.study_pages import SCENARIOS, SWEEPS, comment_of
+from benchmarks.study_pages import SCENARIOS, SWEEPS, comment_of, finished_runs, runs_asked
 from hat_sim.report.compare.paired import EVERYWHERE, Place, holm_adjusted, places_of, sign_flip_p
 from hat_sim.report.sweep.record import SweepRecord, read_sweep
 from hat_sim.seeding import generator
@@ -140,15 +139,17 @@ def _overall(peer: str, studies: Mapping[str, SweepRecord], cells: Sequence[Cell
             "time of the grid, on two cores that others used as well", hours, "h", Bound("at most", HOURS)
         ),
         *(
-            figure(f"runs finished of {name}", len(_finished(SWEEPS / name)), "", Bound("at least", asked))
-            for name, asked in ((name, runs_asked(name)) for name in studies)
+            figure(
+                f"runs finished of {name}", len(finished_runs(SWEEPS / name)), "", Bound("at least", asked)
+            )
+            for name, asked in ((name, runs_asked(_command(name))) for name in studies)
         ),
     ]
 
 
 def _row(cell: Cell, peer: str) -> list[Figure]:
     """What the methods and controls reach in a cell, and by how much HaT-plus leads the peer."""
-    command = comment_of((SCENARIOS / f"{cell.study}.yaml").read_text(encoding="utf-8"))[1]
+    command = _command(cell.study)
     standing = cell.place.of(peer)
     assert standing is not None and standing.difference is not None
     lead = standing.difference
@@ -183,24 +184,12 @@ def _why(cells: Sequence[Cell]) -> str:
     )
 
 
-def runs_asked(study: str) -> int:
-    """How many runs the study's own command comes to."""
-    _, command = comment_of((SCENARIOS / f"{study}.yaml").read_text(encoding="utf-8"))
-    words = command.split()
-    runs = 1
-    for option, value in pairwise(words):
-        if option in ("--methods", "--vary"):
-            runs *= 1 + value.count(",")
-        elif option == "--seeds":
-            runs *= int(value)
-    return runs
-
-
-def _finished(sweep: Path) -> list[Path]:
-    return list(sweep.glob("cells/*/environment.json"))
+def _command(study: str) -> str:
+    """The study's own."""
+    return comment_of((SCENARIOS / f"{study}.yaml").read_text(encoding="utf-8"))[1]
 
 
 def _hours(sweep: Path) -> float:
     """Wall time of a sweep's finished runs, one after the other."""
-    seconds = [float(json.loads(it.read_text(encoding="utf-8"))["wall_s"]) for it in _finished(sweep)]
+    seconds = [float(json.loads(it.read_text(encoding="utf-8"))["wall_s"]) for it in finished_runs(sweep)]
     return sum(seconds) / 3600

@@ -60,7 +60,8 @@ def main() -> None:
 
 def _rows(name: str) -> list[dict[str, Any]]:
     """The results of a study's sweep, which is run as far as it has not been."""
-    rows: list[dict[str, Any]] = pq.read_table(run_study(name) / RESULTS).to_pylist()
+    run_study(name)
+    rows: list[dict[str, Any]] = pq.read_table(SWEEPS / name / RESULTS).to_pylist()
     return rows
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -45,11 +46,16 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-def main(names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] = None) -> None:
+def main(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] = None,
+    as_far: Annotated[bool, typer.Option("--as-far", help="Show what has run, and run nothing.")] = False,
+) -> None:
     """Run studies, by default all, and write their pages."""
     PAGES.mkdir(parents=True, exist_ok=True)
     for name in names or sorted(it.stem for it in SCENARIOS.glob("*.yaml")):
         page = PAGES / f"{name}.md"
+        if not as_far:
+            run_study(name)
         page.write_text(_page(name), encoding="utf-8")
         print(page.relative_to(ROOT))
     (PAGES / "README.md").write_text(_contents(), encoding="utf-8")
@@ -58,7 +64,7 @@ def main(names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] =
 def _page(name: str) -> str:
     scenario = SCENARIOS / f"{name}.yaml"
     question, command = comment_of(scenario.read_text(encoding="utf-8"))
-    out = run_study(name)
+    out = SWEEPS / name
     sweep = read_sweep(out)
     page = sweep_page(sweep) if sweep.reference is None else compare_page(sweep)
     rows = _methods(sweep) if sweep.reference is not None else _cells(sweep)
@@ -68,7 +74,7 @@ def _page(name: str) -> str:
         f"# {name}",
         question,
         f"**Answer.** {checked.answer.replace(GAP, ' ')}",
-        *(f"*{remark}*" for remark in page.remarks),
+        *(f"*{remark}*" for remark in (*_not_run(command, out), *page.remarks)),
         *map(_markdown, checked.tables),
         *([_markdown(list(rows))] if checked.with_cells else []),
         "Intervals are 95 % bootstrap intervals over targets, seeds averaged first. Bytes, times and joules "
@@ -79,13 +85,34 @@ def _page(name: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def run_study(name: str) -> Path:
-    """Run a study's own command, as far as that has not been done; the folder of its sweep."""
+def run_study(name: str) -> None:
+    """Run a study's own command, as far as that has not been done."""
     _, command = comment_of((SCENARIOS / f"{name}.yaml").read_text(encoding="utf-8"))
     _, *words = shlex.split(command)
-    out = SWEEPS / name
-    subprocess.run([HAT_SIM, *words, "--out", str(out), "--resume"], check=True, cwd=ROOT)
-    return out
+    subprocess.run([HAT_SIM, *words, "--out", str(SWEEPS / name), "--resume"], check=True, cwd=ROOT)
+
+
+def finished_runs(sweep: Path) -> list[Path]:
+    """What each finished run of a sweep says of its environment."""
+    return list((sweep / CELLS).glob("*/environment.json"))
+
+
+def runs_asked(command: str) -> int:
+    """How many runs the command of a comparison, without commas inside of its values, comes to."""
+    words, runs = shlex.split(command), 1
+    for option, value in pairwise(words):
+        if option in ("--methods", "--vary"):
+            runs *= 1 + value.count(",")
+        elif option == "--seeds":
+            runs *= int(value)
+    return runs
+
+
+def _not_run(command: str, out: Path) -> Iterator[str]:
+    """Of a comparison that has not run to its end, how far it has."""
+    done, asked = len(finished_runs(out)), runs_asked(command)
+    if " compare " in command and "{" not in command and done < asked:
+        yield f"{done} of the {asked} runs of this command have been made."
 
 
 def _contents() -> str:
@@ -113,7 +140,7 @@ def comment_of(text: str) -> tuple[str, str]:
 
 def code_of(*sweeps: Path) -> str:
     """Whether the code that ran the cells of sweeps is the code that is here."""
-    folders = [RunFolder(it.parent) for sweep in sweeps for it in (sweep / CELLS).glob("*/environment.json")]
+    folders = [RunFolder(it.parent) for sweep in sweeps for it in finished_runs(sweep)]
     own = all(folder.made_by().get("code") == code_digest() for folder in folders)
     return "the code of this commit" if own else "code of earlier commits as well"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.evidence import Cell, count_below, interval_over, runs_asked
+from benchmarks.evidence import Cell, count_below, interval_over
+from benchmarks.study_pages import runs_asked
 from hat_sim.report.compare.paired import Place
 
 
@@ -34,5 +35,6 @@ def test_a_cell_is_below_only_where_chance_is_no_excuse() -> None:
     assert count_below([by_chance, within]) == 0
 
 
-def test_a_study_asks_for_the_runs_of_its_own_command() -> None:
-    assert runs_asked("methods-generated-confirm") % 9 == 0
+def test_a_command_comes_to_a_run_for_each_method_value_and_seed() -> None:
+    assert runs_asked("hat-sim compare x.yaml --methods a,b,c --vary y=1,2 --vary z=1,2,5 --seeds 4") == 72
+    assert runs_asked("hat-sim compare x.yaml --methods a,b") == 2
