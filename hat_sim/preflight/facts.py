@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hat_sim.data.domain import Dataset
 from hat_sim.data.generated.spec import GeneratedSpec
 from hat_sim.data.packaged.catalogue import PACKAGED
-from hat_sim.scenario.schema import Data, Generated
+from hat_sim.scenario.data import Data, Generated
 from hat_sim.sensors import Sensors, named
 
 

@@ -20,10 +20,11 @@ from hat_sim.preflight.fitting import Fitting
 from hat_sim.preflight.label_spaces import absent_classes, with_classes
 from hat_sim.preflight.recipes import source_recipe, student_recipe
 from hat_sim.preflight.sensors import with_sensors
+from hat_sim.scenario.data import Data
 from hat_sim.scenario.fleet import Fleet, build_fleets, target_domains
 from hat_sim.scenario.load import ScenarioDocument
 from hat_sim.scenario.resolved import scenario_sha256
-from hat_sim.scenario.schema import Data, Scenario
+from hat_sim.scenario.schema import Scenario
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from statistics import NormalDist
 from hat_sim.errors import Problem, UserError
 from hat_sim.scenario.catalogue import DeviceProfile, LinkProfile
 from hat_sim.scenario.nearest import suggestion
-from hat_sim.scenario.schema import Scenario, SourceDevice, SourceDistribution, source_count
+from hat_sim.scenario.schema import Scenario, source_count
+from hat_sim.scenario.sources import SourceDevice, SourceDistribution
 from hat_sim.scenario.trace_table import TraceTable, read_trace, trace_problems
 from hat_sim.seeding import derive_seed
 from hat_sim.sensors import AND

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hat_sim.errors import Problem
-from hat_sim.scenario import faults, profiles, schema, trace
+from hat_sim.scenario import data, faults, profiles, schema, sources, trace
 from hat_sim.scenario.names import ONE
 from hat_sim.scenario.nearest import nearest, suggestion
 from hat_sim.scenario.section import Section
@@ -21,15 +21,15 @@ Path = tuple[str | int, ...]
 
 SECTIONS: Mapping[str, type[Section]] = {
     "": schema.Scenario,
-    "data": schema.Data,
-    "data.generated": schema.Generated,
+    "data": data.Data,
+    "data.generated": data.Generated,
     "method": schema.Method,
     "target": schema.Target,
-    "sources": schema.SourceDistribution,
-    "sources.heterogeneity": schema.Heterogeneity,
+    "sources": sources.SourceDistribution,
+    "sources.heterogeneity": sources.Heterogeneity,
     "sources.trace": trace.Trace,
     "sources.trace.columns": trace.TraceColumns,
-    "sources.*": schema.SourceDevice,
+    "sources.*": sources.SourceDevice,
     "devices.*": profiles.OwnDevice,
     "links.*": profiles.OwnLink,
     "training": schema.Training,

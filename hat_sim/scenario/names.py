@@ -85,6 +85,7 @@ def _shape_or(word: str) -> Callable[[Any], str]:
 
 
 Count = Annotated[int, Field(strict=True, ge=1)]
+Samples = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Identifier = Annotated[str, Field(pattern=PATTERN, max_length=100)]
 Name = Annotated[str, Field(min_length=1)]
 DeviceName = Annotated[str, _known("device", device_profiles)]

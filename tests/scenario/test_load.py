@@ -6,7 +6,7 @@ import pytest
 
 from hat_sim.errors import Problem, UserError
 from hat_sim.scenario.load import load_scenario
-from hat_sim.scenario.schema import SourceDistribution
+from hat_sim.scenario.sources import SourceDistribution
 
 
 def test_a_sound_file_becomes_a_frozen_scenario(write, text) -> None:

@@ -4,7 +4,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from hat_sim.scenario import profiles, schema, trace
+from hat_sim.scenario import data, profiles, schema, sources, trace
 from hat_sim.scenario.json_schema import json_schema
 from hat_sim.scenario.messages import SECTIONS
 from hat_sim.scenario.nearest import nearest, suggestion
@@ -14,7 +14,7 @@ from hat_sim.scenario.section import Section
 def test_every_section_has_its_path() -> None:
     defined = {
         each
-        for module in (schema, profiles, trace)
+        for module in (schema, data, sources, profiles, trace)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Section) and each is not Section
     }
