@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 
 from benchmarks.studies import person
 from benchmarks.study_pages import comment_of
+from hat_sim.cli.main import main
 from hat_sim.data.packaged.catalogue import HAPT
 from hat_sim.forecast import forecast
 from hat_sim.forecast.costs import Range
@@ -72,11 +71,9 @@ COMPARISONS = (
 
 
 def run(scenario: str, out: Path, *options: str) -> dict[str, Any]:
-    """The `result.json` of a shipped scenario, run as a user runs it."""
-    command = [sys.executable, "-c", "import sys; from hat_sim.cli.main import main; sys.exit(main())", "run"]
-    arguments = [str(FOLDER / f"{scenario}.yaml"), "--out", str(out), "--hosts", "2", *options]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    """The `result.json` of a shipped scenario, run on the Ray of the session."""
+    file = FOLDER / f"{scenario}.yaml"
+    assert main(["run", str(file), "--out", str(out), "--hosts", "2", *options]) == 0
     result: dict[str, Any] = json.loads((out / "result.json").read_text())
     return result
 
@@ -119,6 +116,7 @@ def test_a_scenario_ships_for_each_signature():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize("signature", SIGNATURES)
 def test_a_signature_is_found_where_it_is_provoked(signature: str, tmp_path: Path):
     result = run(f"diagnosis/{signature}", tmp_path / "out")
@@ -130,6 +128,7 @@ def test_this_file_knows_each_scenario_of_faults():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize("scenario", FAULTS)
 def test_what_goes_wrong_shows_and_is_survived(scenario: str, tmp_path: Path):
     result = run(f"faults/{scenario}", tmp_path / "out")
@@ -228,6 +227,7 @@ def test_sensors_has_an_eligible_source_for_its_target_and_others_that_are_not()
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize("scenario", ["generated", "links", "many_targets", "rounds", "rush_hour", "traces"])
 def test_runs(scenario: str, tmp_path: Path):
     result = run(scenario, tmp_path / "run")
@@ -236,6 +236,7 @@ def test_runs(scenario: str, tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 def test_battery_runs_out_while_it_trains_and_fits_with_fewer_epochs(tmp_path: Path):
     [target] = run("battery", tmp_path / "long")["targets"]
     assert (target["battery"]["fits"], target["battery"]["empty_phase"]) == (False, "train")
@@ -246,18 +247,21 @@ def test_battery_runs_out_while_it_trains_and_fits_with_fewer_epochs(tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize(("scenario", "chance"), [("vowel", 1 / 11), ("digits", 1 / 10)])
 def test_real_data_are_learned_well_above_chance(scenario: str, chance: float, tmp_path: Path):
     assert run(scenario, tmp_path / "run")["accuracy"] > 4 * chance
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 def test_per_device_gives_the_same_with_a_process_for_each_device(tmp_path: Path):
     packed = run("per_device", tmp_path / "packed")
     assert run("per_device", tmp_path / "spread", "--hosts", "per-device") == packed
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 def test_shared_fleet_makes_targets_wait_and_changes_nothing_else(tmp_path: Path):
     together = run("shared_fleet", tmp_path / "together")
     apart = run("shared_fleet", tmp_path / "apart", "--set", "target.shared_fleet=false")
