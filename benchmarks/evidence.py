@@ -111,6 +111,8 @@ def _overall(peer: str, studies: Mapping[str, SweepRecord], cells: Sequence[Cell
     alone = max(cells, key=lambda it: it.accuracy(OURS) - it.accuracy(ALONE))
     best = max(cells, key=lambda it: it.mean)
     hours = sum(map(_hours, (SWEEPS / name for name in studies)))
+    done = {name: len(finished_runs(SWEEPS / name)) for name in studies}
+    asked = {name: runs_asked(_command(name)) for name in studies}
 
     def figure(name: str, value: float, unit: str, bound: Bound | None = None, note: str = "") -> Figure:
         return Figure("HaT-plus over all cells", row, name, value, unit, COMMAND, bound=bound, note=note)
@@ -136,13 +138,14 @@ def _overall(peer: str, studies: Mapping[str, SweepRecord], cells: Sequence[Cell
             "points",
         ),
         figure(
-            "time of the grid, on two cores that others used as well", hours, "h", Bound("at most", HOURS)
+            "time of the runs so far, on two cores that others used as well",
+            hours,
+            "h",
+            Bound("at most", HOURS) if all(done[name] >= asked[name] for name in studies) else None,
         ),
         *(
-            figure(
-                f"runs finished of {name}", len(finished_runs(SWEEPS / name)), "", Bound("at least", asked)
-            )
-            for name, asked in ((name, runs_asked(_command(name))) for name in studies)
+            figure(f"runs finished of {name}", done[name], "", Bound("at least", asked[name]), "not run yet")
+            for name in studies
         ),
     ]
 
