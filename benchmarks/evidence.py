@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figure import Bound, Figure
-from benchmarks.study_pages import SCENARIOS, SWEEPS, comment_of, finished_runs, runs_asked
+from benchmarks.study_pages import SWEEPS, command_of, finished_runs, runs_asked
 from hat_sim.report.compare.paired import EVERYWHERE, Place, holm_adjusted, places_of, sign_flip_p
 from hat_sim.report.sweep.record import SweepRecord, read_sweep
 from hat_sim.seeding import generator
@@ -112,7 +112,7 @@ def _overall(peer: str, studies: Mapping[str, SweepRecord], cells: Sequence[Cell
     best = max(cells, key=lambda it: it.mean)
     hours = sum(map(_hours, (SWEEPS / name for name in studies)))
     done = {name: len(finished_runs(SWEEPS / name)) for name in studies}
-    asked = {name: runs_asked(_command(name)) for name in studies}
+    asked = {name: runs_asked(command_of(name)) for name in studies}
 
     def figure(name: str, value: float, unit: str, bound: Bound | None = None, note: str = "") -> Figure:
         return Figure("HaT-plus over all cells", row, name, value, unit, COMMAND, bound=bound, note=note)
@@ -152,7 +152,7 @@ def _overall(peer: str, studies: Mapping[str, SweepRecord], cells: Sequence[Cell
 
 def _row(cell: Cell, peer: str) -> list[Figure]:
     """What the methods and controls reach in a cell, and by how much HaT-plus leads the peer."""
-    command = _command(cell.study)
+    command = command_of(cell.study)
     standing = cell.place.of(peer)
     assert standing is not None and standing.difference is not None
     lead = standing.difference
@@ -185,11 +185,6 @@ def _why(cells: Sequence[Cell]) -> str:
         f"it is behind in {len(behind)} of {len(cells)} cells, most in {worst.name} ({100 * worst.mean:+.1f} "
         f"points), where the same method without sources is {100 * without:+.1f} points away from it"
     )
-
-
-def _command(study: str) -> str:
-    """The study's own."""
-    return comment_of((SCENARIOS / f"{study}.yaml").read_text(encoding="utf-8"))[1]
 
 
 def _hours(sweep: Path) -> float:

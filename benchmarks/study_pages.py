@@ -87,9 +87,13 @@ def _page(name: str) -> str:
 
 def run_study(name: str) -> None:
     """Run a study's own command, as far as that has not been done."""
-    _, command = comment_of((SCENARIOS / f"{name}.yaml").read_text(encoding="utf-8"))
-    _, *words = shlex.split(command)
+    _, *words = shlex.split(command_of(name))
     subprocess.run([HAT_SIM, *words, "--out", str(SWEEPS / name), "--resume"], check=True, cwd=ROOT)
+
+
+def command_of(name: str) -> str:
+    """The study's own command."""
+    return comment_of((SCENARIOS / f"{name}.yaml").read_text(encoding="utf-8"))[1]
 
 
 def finished_runs(sweep: Path) -> list[Path]:
